@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef CRBPF_RECORD_H
+#define CRBPF_RECORD_H
+
+/*
+ * What crosses from the BPF programs to user/: one record per object, in one ring
+ * buffer, each a whole number of 8 bytes that begins with struct record_head. The
+ * fields have fixed widths and no padding, so both sides agree without a word.
+ *
+ * Rules of the stream:
+ *  - An object that has parts (a task its pending signals, a file its locks and
+ *    its epoll items) sends the parts first, numbered from 0 in head.part, and the
+ *    record of the object itself last. An object that the kernel shows again after
+ *    the ring was full goes on with the part that did not fit; if it had to begin
+ *    again, at part 0, the reader drops the parts it holds for that owner.
+ *  - Kernel addresses are identities, good only within one pass over frozen tasks.
+ *    The reader turns them into small ids; none ever reaches an image.
+ *  - Process numbers are given as the caller of crbpf sees them (host) and as the
+ *    task sees them in its own pid namespace (virt); 0 where it has none there.
+ */
+
+#ifndef __bpf__
+#include <linux/types.h>
+#endif
+
+#define RECORD_COMM	 16	/* TASK_COMM_LEN */
+#define RECORD_SIGNALS	 64	/* _NSIG */
+#define RECORD_RLIMITS	 16	/* RLIM_NLIMITS */
+#define RECORD_AUXV	 56	/* words kept of mm->saved_auxv */
+#define RECORD_CPUS	 16	/* words of the affinity mask: 1024 processors */
+#define RECORD_SIGINFO	 128	/* sizeof(siginfo_t) */
+#define RECORD_GROUPS	 64	/* group ids per record_groups */
+#define RECORD_PIDNS	 32	/* MAX_PID_NS_LEVEL */
+#define RECORD_PATH	 4096	/* PATH_MAX */
+
+enum record_type {
+	RECORD_TASK = 1,	/* struct task_record: a thread */
+	RECORD_PROCESS,		/* struct process_record: a thread group, sent with its leader */
+	RECORD_SIGINFO_PART,	/* struct siginfo_record: part of a task or a process */
+	RECORD_TIMER_PART,	/* struct timer_record: part of a process */
+	RECORD_GROUPS_PART,	/* struct groups_record: part of a task */
+	RECORD_VMA,		/* struct vma_record */
+	RECORD_FILE,		/* struct file_record: one descriptor of one table */
+	RECORD_LOCK_PART,	/* struct lock_record: part of a file */
+	RECORD_EPOLL_PART,	/* struct epoll_record: part of a file */
+	RECORD_TYPES
+};
+
+struct record_head {
+	__u32 type;		/* enum record_type */
+	__u32 size;		/* bytes of the whole record, this head included */
+	__u64 owner;		/* address of the object: task, signal_struct, mm, struct file */
+	__u32 part;		/* its number among its owner's parts; the owner itself: how many there were */
+	__u32 pass;		/* the pass that asked: guards against records of an earlier one */
+};
+
+struct record_pid {
+	__s32 host;
+	__s32 virt;
+};
+
+/* A kernel path: where its bytes stand in the variable tail of its record. */
+struct record_path {
+	__u32 offset;		/* from the start of the record; 0 if there is none */
+	__u32 length;		/* without the NUL that follows it */
+};
+
+struct record_caps {
+	__u64 inheritable, permitted, effective, bounding, ambient;
+};
+
+struct record_creds {
+	__u64 cred;		/* identity */
+	__u64 user_ns;		/* identity */
+	__u32 uid, gid, suid, sgid, euid, egid, fsuid, fsgid;	/* in the initial user namespace */
+	struct record_caps caps;
+	__u32 securebits;
+	__u32 n_groups;		/* sent in groups_record parts of the task */
+};
+
+/* Kernel fields of a sleeping call; which member counts, the call's number says. */
+struct record_restart {
+	__u64 fn;		/* 0 or not: is one armed */
+	__u64 nanosleep_expires;	/* absolute, in @nanosleep_clock */
+	__u32 nanosleep_clock;
+	__u32 nanosleep_type;	/* TT_NATIVE 1, TT_COMPAT 2, 0 none */
+	__u64 nanosleep_rmtp;
+	__u64 poll_sec, poll_nsec;	/* absolute, CLOCK_MONOTONIC */
+	__u32 poll_has_timeout;
+	__u32 futex_val;
+	__u64 futex_uaddr;
+	__u64 futex_time;	/* absolute */
+	__u32 futex_flags;
+	__u32 futex_bitset;
+};
+
+/* Everything that each thread has of its own. Owner: task_struct. Parts: siginfo, groups. */
+struct task_record {
+	struct record_head head;
+	__u64 group;		/* signal_struct: the process */
+	__u64 mm, files, fs, sighand, io_context, sysvsem_undo;	/* identities; mm 0: kernel thread or zombie */
+	__u64 css_set, cgroup;	/* identity; id of the cgroup v2 directory */
+	struct record_pid pid;	/* this thread */
+	struct record_pid tgid;
+	__u32 pid_ns;		/* inode number of its own pid namespace */
+	__u32 pid_level;	/* numbers[] used; a task of the first namespace has 1 */
+	__s32 pid_numbers[RECORD_PIDNS];	/* from the first namespace inwards */
+	__u32 flags;		/* PF_* */
+	__u32 exit_state;	/* EXIT_ZOMBIE 0x20, EXIT_DEAD 0x10 */
+	__s32 exit_code;
+	__s32 exit_signal;
+	__u32 personality;
+	__u32 pdeath_signal;
+	__u64 start_boottime;	/* ns */
+	__u64 ptrace;		/* PT_* word: 0 if nobody traces it */
+	struct record_pid tracer;
+	char comm[RECORD_COMM];
+
+	/* Scheduling */
+	__s32 nice;
+	__u32 policy, rt_priority;
+	__u32 ioprio;
+	__u64 dl_runtime, dl_deadline, dl_period;
+	__u64 timer_slack_ns, default_timer_slack_ns;
+	__u64 cpus[RECORD_CPUS];
+	__u32 n_cpus;		/* nr_cpu_ids: bits that mean something */
+	__u32 sched_reset_on_fork;
+
+	/* Signals */
+	__u64 blocked, saved_blocked;	/* the mask; the one kept during sigsuspend, ppoll … (PF_RESTORE_SIGMASK) */
+	__u64 pending;
+	__u64 sas_sp, sas_size;
+	__u32 sas_flags;
+	__u32 n_pending;	/* siginfo parts with where SIGINFO_PRIVATE */
+
+	/* What the C library registered */
+	__u64 robust_list;
+	__u64 clear_child_tid;
+	__u64 rseq;
+	__u32 rseq_len, rseq_sig;
+
+	/* Security */
+	struct record_creds creds;
+	__u32 no_new_privs;
+	__u32 seccomp_mode;
+	__u64 seccomp_filter;	/* identity of the newest filter */
+	__u32 seccomp_count;
+	__u32 syscall_user_dispatch;	/* x86: 1 if armed */
+	__u64 restore_sigmask;	/* 1 if saved_blocked holds the mask the task will have */
+
+	struct record_restart restart;
+	__u32 net_ns, ipc_ns, uts_ns, mnt_ns, cgroup_ns, time_ns, time_ns_children, pid_ns_children;
+	__u32 user_ns;		/* inode numbers */
+	__u32 arch_flags;	/* enum record_arch_flags */
+
+	__u64 jobctl;		/* JOBCTL_*: the low 16 bits are the signal of the last group stop */
+	__u64 sud_selector, sud_offset, sud_len;	/* syscall user dispatch, if armed */
+	__u64 mempolicy;	/* identity of a NUMA policy; 0 default */
+	__u64 io_uring;		/* identity: 0 if it never used io_uring */
+	__u32 atomic_flags;	/* PFA_*: no_new_privs 1, spread page 2, slab 4, ssbd 8, forced 16, ib 32, forced 64 */
+	__u32 n_fds;		/* descriptors open in its table */
+	__u64 cpu_user_ns, cpu_system_ns;	/* CPU time of this thread */
+};
+
+enum record_arch_flags {
+	RECORD_TASK_COMPAT = 1,	/* runs 32-bit code */
+};
+
+struct record_sigaction {
+	__u64 handler, flags, restorer, mask;
+};
+
+struct record_itimer {
+	__u64 value_ns;		/* real: absolute CLOCK_MONOTONIC; virtual, prof: CPU time at which it fires; 0 off */
+	__u64 interval_ns;
+};
+
+/* Everything that a thread group shares. Owner: signal_struct. Parts: siginfo, timers. */
+struct process_record {
+	struct record_head head;
+	__u64 mm, sighand;
+	struct record_pid pid, parent, pgid, sid;
+	struct record_pid ctty_pgrp;	/* foreground group of the controlling terminal */
+	__u64 tty;		/* identity of the controlling terminal; 0 none */
+	__u32 tty_index, tty_driver;	/* tty->index; its driver's type << 16 | subtype */
+	__u32 n_threads;
+	__u32 is_child_subreaper;
+	__u32 group_exit_code;
+	__u32 stop_signal;	/* the signal that stopped it, 0 if it is not stopped */
+	__u32 signal_flags;	/* SIGNAL_* */
+	__s32 oom_score_adj;
+	__s32 oom_score_adj_min;
+	__u32 loginuid, sessionid;
+	__u32 umask;
+	__u32 membarrier_state;
+	__s32 dumpable;		/* SUID_DUMP_*: 0, 1, 2; -1 if this kernel hides it */
+	__u64 shared_pending;
+	__u32 n_shared_pending;	/* siginfo parts with where SIGINFO_SHARED */
+	__u32 n_timers;		/* timer parts */
+	struct record_itimer itimers[3];	/* real, virtual, prof */
+	__u64 cpu_virtual_ns, cpu_prof_ns;	/* CPU time used so far, the bases of the last two */
+	struct {
+		__u64 cur, max;
+	} rlimits[RECORD_RLIMITS];
+	struct record_sigaction actions[RECORD_SIGNALS];
+
+	/* mm: 0 throughout for a zombie */
+	__u64 start_code, end_code, start_data, end_data, start_brk, brk, start_stack;
+	__u64 arg_start, arg_end, env_start, env_end;
+	__u64 auxv[RECORD_AUXV];
+	__u64 mm_flags;
+	__u64 def_flags;	/* VM_LOCKED if mlockall(MCL_FUTURE) … */
+	__u64 map_count, total_vm, locked_vm, task_size;
+	__u64 mm_users;		/* threads that use it: more than n_threads means CLONE_VM */
+	__u64 aio_table;	/* not 0: AIO contexts exist */
+	__u64 exe_ino;
+	__u32 exe_dev, exe_mnt_id, exe_nlink, cwd_nlink;
+	__u64 cwd_ino, root_ino;
+	__u32 cwd_dev, cwd_mnt_id, root_dev, root_mnt_id;
+	struct record_path exe, cwd, root;	/* as /proc shows them */
+};
+
+enum siginfo_where { SIGINFO_PRIVATE, SIGINFO_SHARED };
+
+struct siginfo_record {
+	struct record_head head;
+	__u32 where;		/* enum siginfo_where */
+	__u32 flags;		/* sigqueue.flags: SIGQUEUE_PREALLOC 1 is a POSIX timer's own */
+	__u8 siginfo[RECORD_SIGINFO];	/* kernel layout; unused tail zero */
+};
+
+struct timer_record {
+	struct record_head head;
+	__u32 id, clock, notify, signo;
+	__u64 sigval;
+	__u64 interval_ns;
+	__u64 expires_ns;	/* absolute in its clock (CPU clocks: CPU time); 0 disarmed */
+	__s64 overrun;		/* what timer_getoverrun would say */
+	struct record_pid target;	/* of SIGEV_THREAD_ID; 0 else */
+	__u64 requeue_pending;
+	__u32 is_pending;	/* its signal is queued now */
+	__u32 is_armed;
+};
+
+struct groups_record {
+	struct record_head head;
+	__u32 first, n;		/* these are number first.. of the task's groups */
+	__u32 gid[RECORD_GROUPS];
+};
+
+/* A mapping. Owner: mm. */
+struct vma_record {
+	struct record_head head;
+	__u64 start, end;
+	__u64 flags;		/* VM_* */
+	__u64 pgoff;		/* pages */
+	__u64 file;		/* identity of the struct file; 0 anonymous */
+	__u64 anon_vma;		/* identity of the reverse map: 0 if no page was ever written */
+	__u64 uffd;		/* identity of a userfaultfd registered on it */
+	__u64 ino;		/* of the mapped file */
+	__u64 size;		/* i_size of the mapped file */
+	__u64 f_op;
+	__u32 dev;		/* s_dev: major << 20 | minor */
+	__u32 mnt_id;
+	__u32 s_magic;
+	__u32 i_mode;
+	__u32 nlink;
+	__u32 f_flags;
+	__u32 f_mode;
+	__u32 special;		/* enum vma_special */
+	__u64 prot;		/* vm_page_prot raw: protection keys, arm64 MTE */
+	struct record_path path;
+	struct record_path anon_name;	/* prctl(PR_SET_VMA_ANON_NAME), or a special mapping's: "[vdso]" */
+	__u32 tgid;		/* of the process asked about */
+	__u32 seals;		/* F_SEAL_* of a shmem or hugetlbfs file */
+	__u64 policy;		/* identity of a NUMA policy; 0 default */
+};
+
+enum vma_special {
+	VMA_ORDINARY,
+	VMA_VDSO,
+	VMA_VVAR,
+	VMA_VSYSCALL,		/* never sent: the iterator does not show it */
+	VMA_OTHER_SPECIAL,	/* its name is in anon_name: "[uprobes]", "[sigpage]" … */
+	VMA_VVAR_VCLOCK,	/* a second mapping beside vvar since 6.13 */
+};
+
+/*
+ * A descriptor and the open file description behind it. Owner: struct file.
+ * Parts: locks, epoll items. Its tail holds the kind's own detail (bpf/KIND.h) and
+ * then the path.
+ */
+struct file_record {
+	struct record_head head;
+	__u64 files;		/* identity of the table */
+	__u32 tgid;		/* of the process asked about, as the caller sees it */
+	__u32 tid;		/* of the thread whose table this is, when it has its own; else tgid */
+	__u32 fd;
+	__u32 cloexec;
+	__u64 f_op, inode, private_data;	/* identities */
+	__u64 pos, ino, size;
+	__u64 rdev;		/* kernel encoding: major << 20 | minor */
+	__u32 f_flags;		/* O_*, without O_CLOEXEC */
+	__u32 f_mode;		/* FMODE_* */
+	__u32 i_mode, nlink, uid, gid;	/* of the inode */
+	__u32 dev, s_magic, mnt_id;
+	__u32 fown_pid_type;	/* 0 thread, 1 process, 2 group: F_OWNER_* */
+	struct record_pid fown_pid;
+	__u32 fown_signum, fown_uid, fown_euid;
+	__u32 n_locks, n_epoll;	/* parts sent */
+	__u32 detail_type;	/* enum detail_type; 0 none */
+	char anon_name[16];	/* of an anonymous inode, without brackets: "eventpoll" */
+	__u32 detail_offset, detail_size;	/* from the start of the record */
+	struct record_path path;
+	__u64 mnt;		/* identity of the mount: tells mounts apart that share an id over time */
+	__u64 i_private;	/* identity: what the inode stands for (a namespace, a pid …) */
+};
+
+enum lock_class { LOCK_POSIX, LOCK_FLOCK, LOCK_OFD, LOCK_LEASE };
+
+struct lock_record {
+	struct record_head head;
+	__u32 class;		/* enum lock_class */
+	__u32 type;		/* F_RDLCK 0, F_WRLCK 1, F_UNLCK 2 */
+	__u32 flags;		/* FL_* */
+	__s32 pid;
+	__s64 start, end;	/* inclusive; end OFFSET_MAX: to the end of the file */
+	__u64 lock;		/* identity: a duplicated descriptor shows the same lock again */
+};
+
+struct epoll_record {
+	struct record_head head;
+	__u32 fd;		/* number under which it was added */
+	__u32 events;		/* as kept: 0 in the low bits of a fired EPOLLONESHOT */
+	__u64 data;
+	__u64 file;		/* identity of the watched struct file */
+};
+
+/* Details: each kind's struct stands in bpf/KIND.h. Appended to, never renumbered. */
+enum detail_type {
+	DETAIL_NONE,
+	DETAIL_EVENTFD,
+	DETAIL_TIMERFD,
+	DETAIL_SIGNALFD,
+	DETAIL_PIPE,
+	DETAIL_TTY,
+	DETAIL_UNIX,
+	DETAIL_INET,
+	DETAIL_MEMFD,
+	DETAIL_SOCKET,		/* a socket of any other family */
+	DETAIL_PIDFD,
+	DETAIL_NSFD,
+};
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef CRBPF_BPF_TTY_H
+#define CRBPF_BPF_TTY_H
+
+#include "record.h"
+
+#define TTY_DETAIL_CC 19	/* NCCS of the kernel's struct ktermios */
+
+struct tty_detail {
+	__u64 tty, link;	/* identities: this terminal, the other side of a pty */
+	__u32 driver_type;	/* TTY_DRIVER_TYPE_*: 1 system, 2 console, 3 serial, 4 pty */
+	__u32 driver_subtype;	/* pty: 1 master, 2 slave; system: 1 tty, 2 console, 3 syscons, 4 ptmx */
+	__u32 index;
+	__u32 count;		/* open descriptions */
+	__u64 flags;		/* raw tty->flags: their bits differ between kernels */
+	struct record_pid session, pgrp;
+	__u32 is_exclusive;
+	__u32 is_hung_up;	/* its other side or its line is gone */
+	__u32 is_locked;	/* pty: TIOCSPTLCK */
+	__u32 packet;		/* pty: TIOCPKT */
+	__u32 ldisc;		/* N_TTY 0 */
+	__u32 c_iflag, c_oflag, c_cflag, c_lflag;
+	__u32 ispeed, ospeed;
+	__u16 rows, columns, xpixels, ypixels;
+	__u32 pty_dev;		/* s_dev of the devpts instance of the pty; 0 else */
+	__u64 queued;		/* bytes received by the line discipline and not read */
+	__u8 c_line;
+	__u8 c_cc[TTY_DETAIL_CC];
+	__u32 link_count;	/* open descriptions of the other side */
+};
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef CRBPF_COLLECTOR_H
+#define CRBPF_COLLECTOR_H
+
+/*
+ * The kernel's answers: loads the BPF iterators, runs them over a set of processes
+ * and hands over what they say, as bpf/record.h describes it.
+ *
+ *	collector_open(&c, COLLECT_ALL, log, err);		before anything is frozen
+ *	collector_run(c, tgids, n, take_record, arg, err);	as often as needed
+ *	collector_close(c);
+ *
+ * Loading is the greater part of the work, so a privileged caller leaves programs
+ * and maps pinned below /sys/fs/bpf/crbpf, for root alone, where the next finds them.
+ */
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "bpf/record.h"
+
+struct collector;
+struct error;
+struct log;
+
+enum collect_flags {
+	COLLECT_TASKS = 1,	/* task and process records */
+	COLLECT_FILES = 2,
+	COLLECT_VMAS = 4,
+	COLLECT_ALL = COLLECT_TASKS | COLLECT_FILES | COLLECT_VMAS,
+
+	COLLECT_RUNNING = 16,	/* the tasks are not frozen: what comes and goes meanwhile is no error */
+	COLLECT_NO_PARTS = 32,	/* no siginfo, timer, groups, lock, epoll records; their counts are 0 */
+	COLLECT_NO_PATHS = 64,	/* no struct record_path is filled */
+	COLLECT_NO_DETAILS = 128,	/* detail_type is DETAIL_NONE throughout */
+
+	COLLECT_NO_CACHE = 256,	/* neither use what is pinned nor pin anything */
+};
+
+/*
+ * Does all that can be done before a freeze: programs (only those that @flags ask
+ * for) in the kernel, ring mapped, memory allocated. Takes them from the pinned
+ * cache if it is there, else loads and tries to pin them: that it cannot is only
+ * logged. Waits for nobody: while another crbpf uses the pinned ring, own programs are
+ * loaded. Returns 0 or -errno; -EPERM comes with advice.
+ */
+int collector_open(struct collector **ret, unsigned int flags, struct log *log, struct error *err);
+
+/*
+ * One pass over processes @tgids (as this process sees them); all of the system's
+ * if @n is 0. @record is called for each record, first tasks, then files, then
+ * mappings, parts always directly before their owner; @rec is aligned to 8 and good
+ * during the call. What it returns other than 0 ends the pass and is returned.
+ *
+ * What several processes share is handed over once in a pass: the descriptors of one
+ * table (record files) and the mappings of one mm, with the first process that showed
+ * them. With COLLECT_RUNNING they come once for each process.
+ *
+ * Returns 0 only if every record that the kernel side wrote has arrived and each
+ * process answered; unless COLLECT_RUNNING was given, also the kernel's own counts
+ * of threads, descriptors and mappings must agree with the records. Else -ESRCH (a
+ * process of @tgids does not exist) or -EAGAIN (counts disagree), with @err set:
+ * what was handed over is then worthless, and the pass may be run again.
+ */
+int collector_run(struct collector *c, const pid_t *tgids, size_t n,
+		  int (*record)(void *arg, const struct record_head *rec), void *arg,
+		  struct error *err);
+
+/* Changes COLLECT_RUNNING and COLLECT_NO_{PARTS,PATHS,DETAILS} for the passes to come. */
+void collector_set_flags(struct collector *c, unsigned int flags);
+
+/* Did the programs come from the pinned cache? */
+int collector_is_cached(const struct collector *c);
+
+/* Gives everything back; NULL is fine. What is pinned stays. */
+void collector_close(struct collector *c);
+
+/*
+ * Removes everything that any version of crbpf has pinned. Returns 0 (also if there
+ * was nothing) or -errno.
+ */
+int collector_unpin(struct error *err);
+
+#endif

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# crbpf. `make help` lists what can be made; V=1 shows the commands, ARCH=arm64 builds for ARM64.
+
+VERSION  := 0.1
+HOSTARCH := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(shell uname -m)))
+ARCH     ?= $(HOSTARCH)
+PREFIX   ?= /usr/local
+O        ?= .output$(if $(filter-out $(HOSTARCH),$(ARCH)),/$(ARCH))
+BPFTOOL  ?= $(firstword $(wildcard /usr/sbin/bpftool /usr/bin/bpftool) bpftool)
+CLANG    ?= clang
+LLVM_STRIP ?= llvm-strip
+
+ifneq ($(ARCH),$(HOSTARCH))
+CROSS   := $(if $(filter arm64,$(ARCH)),aarch64-linux-gnu-,x86_64-linux-gnu-)
+SYSROOT ?= .output/sysroot-$(ARCH)
+TRIPLET := $(CROSS:-=)
+CPPFLAGS += -isystem $(SYSROOT)/usr/include -isystem $(SYSROOT)/usr/include/$(TRIPLET)
+LDFLAGS += -L$(SYSROOT)/usr/lib/$(TRIPLET) -Wl,-rpath-link,$(SYSROOT)/usr/lib/$(TRIPLET):$(SYSROOT)/lib/$(TRIPLET)
+endif
+ifeq ($(origin CC),default)
+CC := $(CROSS)gcc
+endif
+
+CFLAGS   ?= -O2 -g
+WARN     := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wno-unused-parameter $(WERROR)
+CPPFLAGS += -D_GNU_SOURCE -DCRBPF_VERSION='"$(VERSION)"' -Iuser -I. -I$O -MMD -MP
+LIBS     := -lbpf -lelf -lz -lprotobuf-c -lcap -lpthread $(EXTRA_LIBS)
+
+PROTO    := $(sort $(wildcard images/*.proto))
+PB_C     := $(PROTO:%.proto=$O/%.pb-c.c)
+SRC      := $(sort $(filter-out user/main.c,$(wildcard user/*.c user/*/*.c)) \
+	    $(wildcard arch/*.c arch/$(ARCH)/*.c arch/$(ARCH)/*.S))
+LIB_OBJ  := $(addprefix $O/,$(addsuffix .o,$(basename $(SRC)))) $(PB_C:.c=.o)
+KINDS    := $(sort $(notdir $(basename $(wildcard user/kind/*.c))))
+BPF_SRC  := $(sort $(wildcard bpf/*.bpf.c))
+UNIT     := $(addprefix $O/,$(basename $(sort $(wildcard selftests/unit/*.c))))
+SUBJECTS := $(addprefix $O/,$(basename $(sort $(filter-out selftests/harness.c,$(wildcard selftests/*.c)))))
+
+ifneq ($(V),1)
+msg = @printf '  %-8s %s\n' "$(1)" "$(patsubst $O/%,%,$(2))";
+endif
+
+.PHONY: all help install demo check check-unit selftest bench tests sanitize clean dist FORCE
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: $O/crbpf
+
+help:
+	@sed -n 's/^## //p' Makefile
+## make             build crbpf below .output/
+## make install     install below DESTDIR and PREFIX (/usr/local)
+## make demo        install what the build needs, build, checkpoint and restore a program (root)
+## make check       install what the tests need, build, run every test (root)
+## make check-unit  only the tests that need no privilege;  make selftest: only the others
+## make bench       measure against Debian's criu and this machine's limits (root)
+## make sanitize    the unit tests under ASan and UBSan
+## make ARCH=arm64  build for ARM64
+
+# --- BPF: every bpf/*.bpf.c is linked into one object; details are called from a generated list
+BPF_OBJ := $(BPF_SRC:%.c=$O/%.o)
+BPF_CFLAGS := -g -O2 -target bpf -D__bpf__ -D__TARGET_ARCH_$(ARCH) -mcpu=v3 -Wall -Werror \
+	-Ivmlinux/$(ARCH) -Ibpf -I$O/bpf $(if $(SYSROOT),-isystem $(SYSROOT)/usr/include)
+
+$O/bpf/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h) $O/bpf/details.inc vmlinux/$(ARCH)/vmlinux.h
+	$(call msg,BPF,$@)mkdir -p $(@D) && $(CLANG) $(BPF_CFLAGS) -c $< -o $@
+
+$O/bpf/details.inc: FORCE
+	@mkdir -p $(@D); grep -ohE '^int [a-z_]+_detail\(' $(BPF_SRC) | sort | sed 's/^int \(.*\)_detail(/DETAIL(\1)/' > $@.new; \
+	cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+$O/crbpf.bpf.o: $(BPF_OBJ)
+	$(call msg,BPFLINK,$@)$(BPFTOOL) gen object $@ $^
+
+$O/crbpf.skel.h: $O/crbpf.bpf.o
+	$(call msg,SKEL,$@)$(BPFTOOL) gen skeleton $< name crbpf_bpf > $@
+
+# --- generated C
+$O/images/%.pb-c.c $O/images/%.pb-c.h: images/%.proto
+	$(call msg,PROTO,$<)mkdir -p $(@D) && protoc-c --proto_path=images --c_out=$(@D) $<
+
+$O/kinds.inc: FORCE
+	@mkdir -p $(@D); printf 'KIND(%s)\n' $(subst -,_,$(KINDS)) > $@.new; \
+	cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+# --- objects
+GENERATED := $(PB_C:.c=.h) $O/crbpf.skel.h $O/kinds.inc
+
+$O/%.o: %.c | $(GENERATED)
+	$(call msg,CC,$@)mkdir -p $(@D) && $(CC) $(CPPFLAGS) -I$O/images $(CFLAGS) $(WARN) -c $< -o $@
+
+$O/%.o: %.S | $(GENERATED)
+	$(call msg,AS,$@)mkdir -p $(@D) && $(CC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
+
+$O/images/%.o: $O/images/%.c
+	$(call msg,CC,$@)$(CC) $(CPPFLAGS) -I$O/images $(CFLAGS) -c $< -o $@
+
+$O/libcrbpf.a: $(LIB_OBJ)
+	$(call msg,AR,$@)rm -f $@ && $(CROSS)ar rcs $@ $^
+
+$O/crbpf: $O/user/main.o $O/libcrbpf.a
+	$(call msg,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBS) -o $@
+
+# --- tests
+$O/selftests/unit/%: selftests/unit/%.c selftests/harness.h $O/libcrbpf.a
+	$(call msg,TEST,$@)mkdir -p $(@D) && $(CC) $(CPPFLAGS) -I$O/images -Iselftests $(CFLAGS) $(LDFLAGS) -Wall $< $O/libcrbpf.a $(LIBS) -o $@
+
+$O/selftests/%: selftests/%.c selftests/subject.h
+	$(call msg,SUBJECT,$@)mkdir -p $(@D) && $(CC) $(CPPFLAGS) -Iselftests $(CFLAGS) $(LDFLAGS) -Wall $< -lpthread -o $@
+
+tests: all $(UNIT) $(SUBJECTS)
+
+check-unit: tests
+	@selftests/run.sh --output $O --unit
+selftest: tests
+	@selftests/run.sh --output $O --selftests
+check:
+	@tools/install-deps test
+	@$(MAKE) --no-print-directory tests
+	@selftests/run.sh --output $O
+demo:
+	@tools/install-deps build
+	@$(MAKE) --no-print-directory all
+	@tools/demo $O/crbpf
+bench:
+	@tools/install-deps test
+	@$(MAKE) --no-print-directory tests
+	@tools/bench --output $O
+sanitize:
+	@$(MAKE) --no-print-directory O=.output/sanitize CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all' check-unit
+
+install: all
+	install -D -m 755 $O/crbpf $(DESTDIR)$(PREFIX)/sbin/crbpf
+	for page in $(wildcard man/*.8); do install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man8/$${page##*/}; done
+
+clean:
+	rm -rf .output
+
+-include $(shell find $O -name '*.d' 2>/dev/null)

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef CRBPF_ARCH_H
+#define CRBPF_ARCH_H
+
+/*
+ * All that differs between processors. Nothing outside arch/ tests for one.
+ *
+ * To add a processor, make a folder beside x86/ and arm64/ with the same files:
+ *  1. engine.S  the engine's page: run a list of system calls, then trap
+ *  2. regs.c    the table of regsets; program counter, stack pointer, system call
+ *               number, arguments and result inside NT_PRSTATUS; rewinding of calls
+ *  3. core.c    regsets to and from the image's CoreEntry
+ *  4. vdso.c    where the vDSO may be put and how
+ *  5. cpu.c     what the processor offers to programs
+ */
+
+#include <linux/types.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+struct error;
+typedef struct CoreEntry CoreEntry;
+
+/* One register set as the kernel keeps it: PTRACE_GETREGSET of @note. */
+struct regset {
+	unsigned int note;	/* NT_* */
+	size_t size;		/* bytes the kernel gave; 0: this task or kernel has none */
+	void *data;		/* owned by struct regs */
+};
+
+#define ARCH_REGSETS_MAX 12
+/* All register sets of a thread, general registers first. */
+struct regs {
+	struct regset set[ARCH_REGSETS_MAX];
+	size_t n;
+};
+
+/* --- regs.c ------------------------------------------------------------- */
+
+/*
+ * Reads every regset of arch_regsets[] that thread @tid (in a ptrace stop) has.
+ * Returns 0 or -errno; @regs then holds nothing. regs_deinit frees it.
+ */
+int regs_get(struct regs *regs, pid_t tid, struct error *err);
+/* Writes them back, in table order, skipping sets of size 0. Returns 0 or -errno. */
+int regs_set(const struct regs *regs, pid_t tid, struct error *err);
+void regs_deinit(struct regs *regs);
+/* The set of @note, or NULL. */
+struct regset *regs_find(const struct regs *regs, unsigned int note);
+
+/* The general registers, read and written inside a struct regs. */
+__u64 regs_pc(const struct regs *regs);
+__u64 regs_sp(const struct regs *regs);
+void regs_set_pc(struct regs *regs, __u64 pc);
+void regs_set_sp(struct regs *regs, __u64 sp);
+/* The call the thread is in, or -1 if it was stopped elsewhere. */
+long regs_syscall_nr(const struct regs *regs);
+__u64 regs_syscall_arg(const struct regs *regs, unsigned int n);
+/* Result register as a signed number: -ERESTART* while a call waits to be restarted. */
+long regs_syscall_result(const struct regs *regs);
+
+/*
+ * Changes the registers as the kernel would on the way back to user space if a
+ * call is to be restarted: -ERESTARTSYS, NOINTR and NOHAND execute it again,
+ * -ERESTART_RESTARTBLOCK becomes -EINTR (as CRIU stores it). Others stay.
+ * Returns the -ERESTART* code found, or 0.
+ */
+long regs_rewind_syscall(struct regs *regs);
+/*
+ * Prepares the general registers so that a thread in a syscall-exit or interrupt
+ * stop of a call that ended in -ERESTART_RESTARTBLOCK goes on sleeping when it is
+ * resumed: original registers of @regs, which the image stored rewound by
+ * regs_rewind_syscall with call number @nr.
+ */
+void regs_rearm_syscall(struct regs *regs, long nr);
+/* Registers with which a thread at a system-call instruction @pc executes @nr. */
+void regs_prepare_syscall(struct regs *regs, __u64 pc, long nr, const __u64 args[6]);
+/* If the pc lies in [start, start + length) of an rseq section it moves to @abort_ip. */
+void regs_leave_rseq(struct regs *regs, __u64 start, __u64 length, __u64 abort_ip);
+
+/* --- core.c ------------------------------------------------------------- */
+
+/* Bytes pointed to by the entry belong to it: core_entry__free_unpacked frees them. */
+int arch_core_from_regs(CoreEntry *core, const struct regs *regs, __u64 clear_tid_addr,
+			struct error *err);
+/* Checks sizes and counts first: a wrong image ends in an error, never in wild memory. */
+int arch_regs_from_core(struct regs *regs, const CoreEntry *core, struct error *err);
+/* The mtype that this build writes and accepts. */
+int arch_core_machine(void);
+/* clear_tid_addr of a leader's or thread's core. */
+__u64 arch_core_clear_tid(const CoreEntry *core);
+
+/* --- vdso.c ------------------------------------------------------------- */
+
+/* Where the kernel put the vDSO and its data in process @pid; sizes 0 if there is none. */
+struct vdso {
+	__u64 vvar, vvar_size;	/* all data mappings together; they come first */
+	__u64 text, text_size;
+};
+
+struct batch;
+/*
+ * Adds to @batch the calls that bring the task's vDSO, now at @from, to @to (same
+ * sizes, same kernel). Both may be equal. Returns 0 or -errno.
+ */
+int arch_vdso_move(struct batch *batch, const struct vdso *from, const struct vdso *to,
+		   struct error *err);
+
+/* --- cpu.c -------------------------------------------------------------- */
+
+/* Lowest and highest address a mapping may have, found at run time where it varies. */
+__u64 arch_task_size(void);
+/* Offset in a vDSO (its text mapped at @text, @size bytes) of a system-call instruction; -1 if none. */
+ssize_t arch_find_syscall(const void *text, size_t size);
+
+/* --- engine.S ----------------------------------------------------------- */
+
+/* Position-independent code of less than a page, to be copied. */
+extern const char arch_engine[], arch_engine_end[];
+/* Offset in it at which a task enters with the address of a struct engine_list in its first argument register. */
+extern const char arch_engine_run[];
+/* Offset of a bare system-call instruction in it. */
+extern const char arch_engine_syscall[];
+
+/* Puts a thread at arch_engine_run of an engine mapped at @engine, list at @list. */
+void regs_prepare_engine(struct regs *regs, __u64 engine, __u64 list);
+
+#endif

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "dump/dump.h"
+
+#include "lib/err.h"
+#include "stage.h"
+
+static const struct stage dump_stages[] = {
+	{ "probe", dump_probe, dump_unprobe },	     /* all that can be made ready while the tree runs */
+	{ "freeze", dump_freeze, dump_thaw },	     /* the tree stands still until thaw */
+	{ "collect", dump_collect, NULL },	     /* BPF iterators: objects, and who shares them */
+	{ "judge", dump_judge, NULL },		     /* can every object be carried? */
+	{ "describe", dump_describe, dump_discard }, /* objects to images; removed again on failure */
+	{ "memory", dump_memory, NULL },	     /* pages to images */
+	{ "finish", dump_finish, NULL },	     /* the inventory: now it is a checkpoint */
+};
+
+int dump_run(const struct options *opt, struct log *log, struct error *err)
+{
+	struct dump d = { .opt = opt, .log = log, .err = err };
+
+	return stages_run(dump_stages, sizeof(dump_stages) / sizeof(dump_stages[0]), &d, NULL, log,
+			  err);
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef CRBPF_DUMP_H
+#define CRBPF_DUMP_H
+
+/*
+ * A dump in progress: what its stages share. Owns everything collected; freed in
+ * one place, dump_deinit.
+ */
+
+#include <stdint.h>
+
+#include "image/image.h"
+#include "judge.h"
+#include "lib/buf.h"
+#include "snapshot.h"
+
+typedef struct FileEntry FileEntry;
+typedef struct FownEntry FownEntry;
+
+struct collector;
+struct freezer;
+struct log;
+struct options;
+
+/* Microseconds and counts, as CRIU's stats-dump has them. */
+struct dump_stats {
+	long long start_ns, freeze_ns, frozen_ns, memory_ns, thaw_ns, write_ns;	/* moments, CLOCK_MONOTONIC */
+	uint64_t pages_scanned, pages_written, pages_zero;
+	uint64_t shared_scanned, shared_written;
+};
+
+struct dump {
+	const struct options *opt;
+	struct log *log;
+	struct error *err;		/* the one that the command prints */
+
+	struct collector *collector;	/* loaded by probe */
+	struct freezer *freezer;	/* the tree, held by pidfd; tasks stand still while it is frozen */
+	struct snapshot snap;
+	struct judge judge;
+
+	struct image_dir *dir;
+	struct image *images[IMAGE_TYPES];	/* those that all kinds append to: dump_image */
+	struct arena arena;		/* messages, until they are written */
+
+	struct ids regfiles;		/* (dev, ino, mount) of mapped files to file ids: dump_regfile */
+	uint32_t next_file_id;
+	uint32_t next_pages_id;
+	uint32_t next_remap_id;
+	struct dump_stats stats;
+};
+
+/* The whole of it: options in, checkpoint out. Returns 0 or -errno with @err set. */
+int dump_run(const struct options *opt, struct log *log, struct error *err);
+
+/* --- the stages, one file each --- */
+int dump_probe(void *dump, struct error *err);		/* BPF loaded, directory ready, buffers sized */
+void dump_unprobe(void *dump, bool failed, struct error *err);
+int dump_freeze(void *dump, struct error *err);		/* the tree stands still */
+void dump_thaw(void *dump, bool failed, struct error *err);	/* runs on, or is killed, as asked */
+int dump_collect(void *dump, struct error *err);	/* one pass of the iterators, into the snapshot */
+int dump_judge(void *dump, struct error *err);		/* all obstacles, or none */
+int dump_describe(void *dump, struct error *err);	/* objects to messages to images */
+int dump_memory(void *dump, struct error *err);		/* pages to images */
+int dump_finish(void *dump, struct error *err);		/* inventory last */
+void dump_discard(void *dump, bool failed, struct error *err);	/* a failed dump leaves no image */
+
+/* --- what kinds use --- */
+
+/* The image of @type that all descriptions share (number 0), made on first use; NULL with the error set. */
+struct image *dump_image(struct dump *d, enum image_type type);
+/* Adds a message to files.img. */
+int dump_file_entry(struct dump *d, const FileEntry *entry);
+/* A fresh id of the file id space. */
+uint32_t dump_new_file_id(struct dump *d);
+/*
+ * The id of a REG entry for the file at @path that is no descriptor (exe, cwd, root,
+ * a mapped file, the name of a tty), described by the kind regfile; entries are
+ * shared by (dev, ino, mnt_id). @nlink 0: it was deleted; @fd then is a descriptor
+ * of this process through which its content can be read. Returns 0 on error.
+ * Implemented in user/kind/regfile.c.
+ */
+uint32_t dump_regfile(struct dump *d, const char *path, uint32_t dev, uint64_t ino,
+		      uint32_t mnt_id, uint32_t nlink, int fd);
+/* What fown_entry needs, from a record: in d->arena. NULL if memory ran out. */
+FownEntry *dump_fown(struct dump *d, const struct file *f);
+
+/* A zeroed message of a protobuf-c type from d->arena, initialised: dump_message(d, &foo_entry__descriptor). */
+void *dump_message(struct dump *d, const ProtobufCMessageDescriptor *descriptor);
+
+#endif

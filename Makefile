@@ -34,7 +34,7 @@ LIB_OBJ  := $(addprefix $O/,$(addsuffix .o,$(basename $(SRC)))) $(PB_C:.c=.o)
 KINDS    := $(sort $(notdir $(basename $(wildcard user/kind/*.c))))
 BPF_SRC  := $(sort $(wildcard bpf/*.bpf.c))
 UNIT     := $(addprefix $O/,$(basename $(sort $(wildcard selftests/unit/*.c))))
-SUBJECTS := $(addprefix $O/,$(basename $(sort $(filter-out selftests/harness.c,$(wildcard selftests/*.c)))))
+SUBJECTS := $(addprefix $O/,$(basename $(sort $(wildcard selftests/*.c))))
 
 ifneq ($(V),1)
 msg = @printf '  %-8s %s\n' "$(1)" "$(patsubst $O/%,%,$(2))";
@@ -106,18 +106,21 @@ $O/selftests/unit/%: selftests/unit/%.c selftests/harness.h $O/libcrbpf.a
 	$(call msg,TEST,$@)mkdir -p $(@D) && $(CC) $(CPPFLAGS) -I$O/images -Iselftests $(CFLAGS) $(LDFLAGS) -Wall $< $O/libcrbpf.a $(LIBS) -o $@
 
 $O/selftests/%: selftests/%.c selftests/subject.h
-	$(call msg,SUBJECT,$@)mkdir -p $(@D) && $(CC) $(CPPFLAGS) -Iselftests $(CFLAGS) $(LDFLAGS) -Wall $< -lpthread -o $@
+	$(call msg,SUBJECT,$@)mkdir -p $(@D) && $(CC) $(CPPFLAGS) -Iselftests/$(ARCH) $(CFLAGS) $(LDFLAGS) -Wall -Wextra \
+		-Wno-missing-field-initializers $< -lpthread -lcap -lutil -o $@
+
+$O/selftests/static_program: LDFLAGS += -static
 
 tests: all $(UNIT) $(SUBJECTS)
 
 check-unit: tests
-	@selftests/run.sh --output $O --unit
+	@selftests/run.py --output $O --unit
 selftest: tests
-	@selftests/run.sh --output $O --selftests
+	@selftests/run.py --output $O --selftests
 check:
 	@tools/install-deps test
 	@$(MAKE) --no-print-directory tests
-	@selftests/run.sh --output $O
+	@selftests/run.py --output $O
 demo:
 	@tools/install-deps build
 	@$(MAKE) --no-print-directory all

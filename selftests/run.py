@@ -1,0 +1,271 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""Runs the tests: unit programs, subjects, real programs, and bad input.
+
+  run.py [--unit | --selftests] [--only PATTERN]... [--jobs N] [--list] [--verbose]
+
+A test of this directory is one of
+  unit/NAME.c          a program with harness.h; needs no privilege
+  NAME.c               a subject (subject.h), restored twice in a row, and left running
+  programs/NAME.py     functions test_*(case): a real program
+  faults/NAME.py       functions test_*(case): bad input, and what must not be harmed
+Attributes of such a function: `alone` (no other test beside it), `seconds` (its time limit).
+Real programs also go from crbpf to criu and back if criu is there (tools/install-deps test).
+"""
+
+import argparse
+import fnmatch
+import importlib.util
+import os
+import re
+import shlex
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import traceback
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+sys.dont_write_bytecode = True
+
+import subjects                                               # noqa: E402
+from case import Case, Failed, Skipped, become_subreaper, descendants, kill   # noqa: E402
+
+
+class Test:
+    def __init__(self, name, run, alone=False, seconds=120):
+        self.name, self.run, self.alone, self.seconds = name, run, alone, seconds
+
+
+# --- finding tests
+
+def unit_tests(settings):
+    for name in sources('unit', '.c'):
+        yield Test(f'unit/{name}', lambda case, n=name: run_unit(case, n), seconds=600)
+
+
+def run_unit(case, name):
+    """A unit program counts each of its tests; passes that on."""
+    program = os.path.join(case.settings.output, 'selftests/unit', name)
+    _, out, err = case.run([program], seconds=590)
+    count = re.findall(r'^(\d+) passed, (\d+) failed, (\d+) skipped$', out, re.M)
+    if not count:
+        raise Failed(f'no count at the end\n{out}{err}')
+    case.counts = tuple(map(int, count[-1]))
+    if case.counts[1]:
+        raise Failed(f'{out}{err}')
+    return out
+
+
+def subject_tests(settings):
+    for name in sources('', '.c'):
+        program = os.path.join(settings.output, 'selftests', name)
+        with open(os.path.join(HERE, name + '.c')) as f:
+            alone = re.search(r'^ \* run alone', f.read(), re.M) is not None
+        for way in subjects.restored, subjects.left_running:
+            yield Test(f'{name}/{way.__name__}', lambda case, w=way, p=program: w(case, p), alone)
+
+
+def python_tests(settings, folder):
+    for name in sources(folder, '.py'):
+        spec = importlib.util.spec_from_file_location(name, os.path.join(HERE, folder, name + '.py'))
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        for attribute, function in list(vars(module).items()):
+            if attribute.startswith('test_'):
+                yield Test(f'{folder}/{name}/{attribute[5:]}', function,
+                           getattr(function, 'alone', False), getattr(function, 'seconds', 120))
+
+
+def interop(settings, tests):
+    """The same programs dumped by the one and restored by the other."""
+    for test in tests:
+        for way, dumper, restorer in (('from-criu', settings.criu, settings.crbpf),
+                                      ('to-criu', settings.crbpf, settings.criu)):
+            yield Test(f'interop/{test.name.split("/", 1)[1]}/{way}',
+                       lambda case, t=test, d=dumper, r=restorer: mixed(case, t, d, r),
+                       test.alone, test.seconds)
+
+
+def mixed(case, test, dumper, restorer):
+    if not case.settings.criu:
+        raise Skipped('needs criu: tools/install-deps test')
+    case.dumper, case.restorer, case.rounds = dumper, restorer, 1
+    return test.run(case)
+
+
+def sources(folder, suffix):
+    path = os.path.join(HERE, folder)
+    own = {'run.py', 'case.py', 'subjects.py'}
+    return sorted(n[:-len(suffix)] for n in (os.listdir(path) if os.path.isdir(path) else [])
+                  if n.endswith(suffix) and n not in own)
+
+
+def find_tests(settings):
+    tests = []
+    if not settings.selftests:
+        tests += unit_tests(settings)
+    if not settings.unit:
+        programs = list(python_tests(settings, 'programs'))
+        tests += [*subject_tests(settings), *programs, *interop(settings, programs),
+                  *python_tests(settings, 'faults')]
+    if settings.only:
+        tests = [t for t in tests if any(fnmatch.fnmatch(t.name, p) or p in t.name
+                                         for p in settings.only)]
+    return tests
+
+
+# --- running them
+
+def work(settings, test, root, result):
+    """In a child: one test. Writes its verdict and text to @result."""
+    become_subreaper()
+    case = Case(settings, test.name, root)
+    case.counts = None
+    try:
+        verdict, text = 'ok', test.run(case) or ''
+    except Skipped as e:
+        verdict, text = 'skip', str(e)
+    except Failed as e:
+        verdict, text = 'FAIL', f'{e}\n{case.report()}'.rstrip()
+    except Exception:
+        verdict, text = 'FAIL', traceback.format_exc() + case.report()
+    case.kill_all()
+    counts = case.counts or (verdict == 'ok', verdict == 'FAIL', verdict == 'skip')
+    with open(result, 'w') as f:
+        f.write('%d %d %d %s\n%s' % (*counts, verdict, text))
+
+
+class Runner:
+    def __init__(self, settings, temp):
+        self.settings, self.temp = settings, temp
+        self.running = {}                       # pid: (test, root, start)
+        self.counts = [0, 0, 0]
+        self.number = 0
+
+    def start(self, test):
+        self.number += 1
+        root = os.path.join(self.temp, str(self.number))
+        os.mkdir(root)
+        sys.stdout.flush()
+        pid = os.fork()
+        if not pid:
+            try:
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
+                work(self.settings, test, root, root + '.result')
+            finally:
+                os._exit(0)
+        self.running[pid] = (test, root, time.monotonic())
+
+    def collect(self):
+        """Reaps what ended and ends what takes too long."""
+        pid, _ = os.waitpid(-1, os.WNOHANG)
+        if pid in self.running:
+            self.finish(pid)
+        elif not pid:
+            for worker, (test, root, began) in list(self.running.items()):
+                if time.monotonic() - began > test.seconds:
+                    self.stop(worker, f'not done after {test.seconds} s')
+            time.sleep(0.005)
+
+    def stop(self, worker, why):
+        below = descendants(worker)
+        kill(worker)
+        for pid in below:
+            kill(pid)
+        os.waitpid(worker, 0)
+        self.finish(worker, why)
+
+    def finish(self, pid, why='the test itself died'):
+        test, root, began = self.running.pop(pid)
+        try:
+            with open(root + '.result', errors='replace') as f:
+                head, _, text = f.read().partition('\n')
+            passed, failed, skipped, verdict = head.split()
+        except (OSError, ValueError):
+            passed, failed, skipped, verdict, text = 0, 1, 0, 'FAIL', why
+        for i, n in enumerate((passed, failed, skipped)):
+            self.counts[i] += int(n)
+        self.show(test, verdict, text, time.monotonic() - began)
+        if not (self.settings.keep and verdict == 'FAIL'):
+            shutil.rmtree(root, ignore_errors=True)
+
+    def show(self, test, verdict, text, seconds):
+        reason = f': {text.splitlines()[0]}' if verdict == 'skip' and text else ''
+        print(f'{verdict:4} {test.name} ({seconds:.1f} s){reason}')
+        if text and (verdict == 'FAIL' or self.settings.verbose):
+            print('     ' + '\n     '.join(text.splitlines()))
+        sys.stdout.flush()
+
+    def run(self, tests):
+        for test in sorted(tests, key=lambda t: t.alone):
+            while self.running and (len(self.running) >= self.settings.jobs or test.alone):
+                self.collect()
+            self.start(test)
+        while self.running:
+            self.collect()
+
+    def clean_up(self):
+        for worker in list(self.running):
+            self.stop(worker, 'interrupted')
+        for pid in descendants(os.getpid()):
+            kill(pid)
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--output', default='.output', help='where make built (.output)')
+    parser.add_argument('--unit', action='store_true', help='only what needs no privilege')
+    parser.add_argument('--selftests', action='store_true', help='only what needs root')
+    parser.add_argument('--only', action='append', metavar='PATTERN', help='names to run')
+    parser.add_argument('--jobs', type=int, default=os.cpu_count(), help='tests at a time')
+    parser.add_argument('--crbpf', help='the program to test, as a command line')
+    parser.add_argument('--criu', help='the peer, as a command line (.output/criu/criu)')
+    parser.add_argument('--list', action='store_true', help='print the names of the tests')
+    parser.add_argument('--keep', action='store_true', help='keep the files of failed tests')
+    parser.add_argument('--verbose', action='store_true', help='what passing tests have to say')
+    settings = parser.parse_args()
+    settings.output = os.path.abspath(settings.output)
+    peer = os.path.join(os.path.dirname(HERE), '.output/criu/criu')
+    settings.crbpf = command(settings.crbpf or os.path.join(settings.output, 'crbpf'))
+    settings.criu = command(settings.criu or (peer if os.path.exists(peer) else ''))
+    return settings
+
+
+def command(text):
+    """A command line as a list, its program by an absolute path."""
+    words = shlex.split(text)
+    return [os.path.abspath(w) if i == 0 and '/' in w else w for i, w in enumerate(words)]
+
+
+def main():
+    settings = parse_arguments()
+    tests = find_tests(settings)
+    if settings.list:
+        print('\n'.join(t.name for t in tests))
+        return 0
+    if os.geteuid() and not settings.unit:
+        print('run.py: the tests need root (--unit: those that do not)', file=sys.stderr)
+        return 1
+    become_subreaper()
+    temp = tempfile.mkdtemp(prefix='crbpf-tests.')
+    os.chmod(temp, 0o755)
+    runner = Runner(settings, temp)
+    try:
+        runner.run(tests)
+    except KeyboardInterrupt:
+        print('interrupted')
+        runner.counts[1] += 1
+    finally:
+        runner.clean_up()
+        if not settings.keep:
+            shutil.rmtree(temp, ignore_errors=True)
+    print('%d passed, %d failed, %d skipped' % tuple(runner.counts))
+    return 1 if runner.counts[1] else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -107,7 +107,7 @@ $O/selftests/unit/%: selftests/unit/%.c selftests/harness.h $O/libcrbpf.a
 
 $O/selftests/%: selftests/%.c selftests/subject.h
 	$(call msg,SUBJECT,$@)mkdir -p $(@D) && $(CC) $(CPPFLAGS) -Iselftests/$(ARCH) $(CFLAGS) $(LDFLAGS) -Wall -Wextra \
-		-Wno-missing-field-initializers $< -lpthread -lcap -lutil -o $@
+		-Wno-missing-field-initializers $< -lpthread -o $@
 
 $O/selftests/static_program: LDFLAGS += -static
 

@@ -9,7 +9,6 @@ is killed when the case ends. Nothing else is ever signalled.
 import ctypes
 import os
 import shlex
-import shutil
 import signal
 import sys
 import time
@@ -239,8 +238,10 @@ class Case:
         for log in self.logs[-2:]:
             lines = read_file(log).splitlines()
             if lines:
-                text += [f'--- {os.path.relpath(log, self.root)}'] + lines[-25:]
+                text += [f'--- {os.path.relpath(log, self.root)}'] + lines[-15:]
         return '\n'.join(text)
 
-    def remove(self):
-        shutil.rmtree(self.root, ignore_errors=True)
+    def remove_ipc(self):
+        """Removes System V segments of which a subject told us in case it dies."""
+        for segment in read_file(os.path.join(self.work, 'shm')).split():
+            ctypes.CDLL(None).shmctl(int(segment), 0, None)

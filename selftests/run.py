@@ -8,7 +8,8 @@ A test of this directory is one of
   unit/NAME.c          a program with harness.h; needs no privilege
   NAME.c               a subject (subject.h), restored twice in a row, and left running
   programs/NAME.py     functions test_*(case): a real program
-  faults/NAME.py       functions test_*(case): bad input, and what must not be harmed
+  cases/NAME.py        functions test_*(case): whatever needs more: bad input, refusals,
+                       killed dumps, subjects ("run by cases/NAME.py") that need a preparation
 Attributes of such a function: `alone` (no other test beside it), `seconds` (its time limit).
 Real programs also go from crbpf to criu and back if criu is there (tools/install-deps test).
 """
@@ -63,7 +64,10 @@ def subject_tests(settings):
     for name in sources('', '.c'):
         program = os.path.join(settings.output, 'selftests', name)
         with open(os.path.join(HERE, name + '.c')) as f:
-            alone = re.search(r'^ \* run alone', f.read(), re.M) is not None
+            source = f.read()
+        if re.search(r'[Rr]un by cases/', source):
+            continue
+        alone = re.search(r'[Rr]uns alone', source) is not None
         for way in subjects.restored, subjects.left_running:
             yield Test(f'{name}/{way.__name__}', lambda case, w=way, p=program: w(case, p), alone)
 
@@ -110,7 +114,7 @@ def find_tests(settings):
     if not settings.unit:
         programs = list(python_tests(settings, 'programs'))
         tests += [*subject_tests(settings), *programs, *interop(settings, programs),
-                  *python_tests(settings, 'faults')]
+                  *python_tests(settings, 'cases')]
     if settings.only:
         tests = [t for t in tests if any(fnmatch.fnmatch(t.name, p) or p in t.name
                                          for p in settings.only)]
@@ -133,6 +137,7 @@ def work(settings, test, root, result):
     except Exception:
         verdict, text = 'FAIL', traceback.format_exc() + case.report()
     case.kill_all()
+    case.remove_ipc()
     counts = case.counts or (verdict == 'ok', verdict == 'FAIL', verdict == 'skip')
     with open(result, 'w') as f:
         f.write('%d %d %d %s\n%s' % (*counts, verdict, text))

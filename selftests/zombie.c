@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Children that ended and were not waited for: the status is still there, for an exit, a
+ * signal and a signal with core flag, in the group they had; so is one below a child.
+ */
+#include "subject.h"
+
+#include <sys/resource.h>
+
+static pid_t end_by(int code, int sig)
+{
+	pid_t pid = fork();
+
+	subject_need(pid >= 0, "fork: %m");
+	if (pid == 0) {
+		if (sig)
+			raise(sig);
+		_exit(code);
+	}
+	subject_need(waitid(P_PID, pid, NULL, WEXITED | WNOWAIT) == 0, "waitid: %m");
+	return pid;
+}
+
+/* Holds a zombie of its own. */
+static pid_t holder(volatile int *flag)
+{
+	pid_t pid = fork(), child;
+
+	subject_need(pid >= 0, "fork: %m");
+	if (pid == 0) {
+		child = end_by(9, 0);
+		*flag = 1;
+		subject_wait_restored();
+		subject_check(subject_reap(child) == 9 << 8, "the grandchild's status changed");
+		_exit(0);
+	}
+	return pid;
+}
+
+int main(void)
+{
+	struct rlimit none = {};
+	volatile int *flag = subject_shared(4096);
+	siginfo_t info = {};
+	pid_t exited, killed, held;
+	int status;
+
+	setrlimit(RLIMIT_CORE, &none);
+	exited = end_by(42, 0);
+	killed = end_by(0, SIGTERM);
+	held = holder(flag);
+	subject_need(subject_await(*flag), "no holder");
+	subject_ready();
+	subject_wait_restored();
+
+	subject_check(waitid(P_PID, exited, &info, WEXITED | WNOWAIT) == 0, "waitid: %m");
+	subject_check(info.si_code == CLD_EXITED && info.si_status == 42, "code %d status %d",
+		      info.si_code, info.si_status);
+	status = subject_reap(exited);
+	subject_check(status == 42 << 8, "exit status is %x", status);
+	status = subject_reap(killed);
+	subject_check(status == SIGTERM, "status of the killed one is %x", status);
+	subject_check(subject_reap(held) == 0, "the holder failed");
+	subject_check(waitpid(-1, NULL, 0) < 0 && errno == ECHILD, "there are other children");
+	return subject_end();
+}

@@ -29,7 +29,7 @@ struct regset {
 	void *data;		/* owned by struct regs */
 };
 
-#define ARCH_REGSETS_MAX 12
+#define ARCH_REGSETS_MAX 16
 /* All register sets of a thread, general registers first. */
 struct regs {
 	struct regset set[ARCH_REGSETS_MAX];
@@ -43,11 +43,19 @@ struct regs {
  * Returns 0 or -errno; @regs then holds nothing. regs_deinit frees it.
  */
 int regs_get(struct regs *regs, pid_t tid, struct error *err);
+/* The general registers alone: what the engine and regs_prepare_* need. */
+int regs_get_general(struct regs *regs, pid_t tid, struct error *err);
 /* Writes them back, in table order, skipping sets of size 0. Returns 0 or -errno. */
 int regs_set(const struct regs *regs, pid_t tid, struct error *err);
 void regs_deinit(struct regs *regs);
 /* The set of @note, or NULL. */
 struct regset *regs_find(const struct regs *regs, unsigned int note);
+
+/* What a call returns inside the kernel while it waits to be restarted; in no uapi header. */
+#define ERESTARTSYS	      512
+#define ERESTARTNOINTR	      513
+#define ERESTARTNOHAND	      514
+#define ERESTART_RESTARTBLOCK 516
 
 /* The general registers, read and written inside a struct regs. */
 __u64 regs_pc(const struct regs *regs);

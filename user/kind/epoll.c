@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "dump/dump.h"
+#include "eventpoll.pb-c.h"
+#include "fdinfo.pb-c.h"
+#include "fdutil.h"
+#include "judge.h"
+#include "kind.h"
+#include "lib/err.h"
+#include "restore/restore.h"
+#include "snapshot.h"
+
+/*
+ * An epoll item is a file and the number under which it was added; the number may
+ * since have been closed, or stand for another file, while the item lives on
+ * with a duplicate. CRIU's format knows numbers only: for such an item tfd is a number
+ * where the file can be found, and our own fields say what it really was.
+ */
+
+static bool claims(const struct file *f)
+{
+	return file_is_anon(f, "eventpoll");
+}
+
+static void judge(struct judge *j, struct file *f)
+{
+	judge_fown(j, f);
+	for (size_t i = 0; i < f->n_epoll; i++)
+		if (!snapshot_file(j->snap, f->epoll[i]->file))
+			judge_file(j, f, "epoll", "close the duplicates of that descriptor first",
+				   "watches a file that was added as descriptor %u and that no process of the tree has open any more",
+				   f->epoll[i]->fd);
+}
+
+/* The number of @target in the table of @p, preferably @wanted; -1 if it is not there. */
+static int number_of(const struct process *p, const struct file *target, uint32_t wanted)
+{
+	int found = -1;
+
+	for (size_t i = 0; p->files && i < p->files->n_fds; i++) {
+		if (p->files->fds[i].file != target)
+			continue;
+		if (p->files->fds[i].number == wanted)
+			return wanted;
+		if (found < 0)
+			found = p->files->fds[i].number;
+	}
+	return found;
+}
+
+static EventpollTfdEntry *describe_item(struct dump *d, const struct file *f,
+					const struct epoll_record *rec)
+{
+	const struct file *target = snapshot_file(&d->snap, rec->file);
+	EventpollTfdEntry *item = dump_message(d, &eventpoll_tfd_entry__descriptor);
+	int number;
+
+	if (!item || !target)
+		return NULL;
+	number = number_of(f->process, target, rec->fd);
+	item->tfd = number >= 0 ? (uint32_t)number : rec->fd;
+	item->events = rec->events;
+	item->data = rec->data;
+	item->has_dev = item->has_inode = item->has_pos = true;
+	item->dev = target->rec->dev;
+	item->inode = target->rec->ino;
+	item->pos = target->rec->pos;
+	if (number != (int)rec->fd) {
+		item->has_file_id = item->has_number = true;
+		item->file_id = target->id;
+		item->number = rec->fd;
+	}
+	return item;
+}
+
+static int describe(struct dump *d, struct file *f, FileEntry *entry)
+{
+	EventpollFileEntry *epfd = dump_message(d, &eventpoll_file_entry__descriptor);
+
+	if (!epfd || !(epfd->fown = dump_fown(d, f)))
+		return fail(d->err, ENOMEM, "cannot describe it");
+	epfd->id = f->id;
+	epfd->flags = file_flags(f);
+	epfd->tfd = arena_alloc(&d->arena, (f->n_epoll + 1) * sizeof(epfd->tfd[0]));
+	if (!epfd->tfd)
+		return fail(d->err, ENOMEM, "cannot describe it");
+	for (size_t i = 0; i < f->n_epoll; i++) {
+		epfd->tfd[i] = describe_item(d, f, f->epoll[i]);
+		if (!epfd->tfd[i])
+			return fail(d->err, ENOMEM, "cannot describe what it watches");
+		epfd->n_tfd++;
+	}
+	entry->epfd = epfd;
+	return 0;
+}
+
+static int check(struct restore *r, struct new_file *f)
+{
+	const EventpollFileEntry *epfd = f->entry->epfd;
+
+	if (!epfd || epfd->id != f->id)
+		return fail(r->err, 0, "it says nothing of an epoll file");
+	for (size_t i = 0; i < epfd->n_tfd; i++) {
+		const EventpollTfdEntry *item = epfd->tfd[i];
+
+		if ((item->has_number ? item->number : item->tfd) > INT32_MAX)
+			return fail(r->err, 0, "%u is no number of a descriptor", item->tfd);
+		if (item->has_file_id && !restore_file(r, item->file_id))
+			return fail(r->err, 0, "it watches file %u, which is missing", item->file_id);
+	}
+	return 0;
+}
+
+static int open_epoll(struct restore *r, struct new_file *f)
+{
+	f->fd = epoll_create1(EPOLL_CLOEXEC);
+	if (f->fd < 0)
+		return fail(r->err, errno, "cannot create an epoll file");
+	return 0;
+}
+
+/* What @item watches: found by its id if the image has it, else by its number in the owner's table. */
+static struct new_file *item_file(const struct restore *r, const struct new_file *f,
+				  const EventpollTfdEntry *item)
+{
+	const struct new_process *p = f->process;
+
+	if (item->has_file_id)
+		return restore_file(r, item->file_id);
+	while (p && p->files_of)
+		p = p->files_of;
+	for (size_t i = 0; p && i < p->n_fds; i++)
+		if (p->fds[i].number == item->tfd)
+			return p->fds[i].file;
+	return NULL;
+}
+
+/*
+ * Adds @target under @number. An item keeps the number under which it was added, so the
+ * target is brought there for the moment; what stands there in this process (*@saved) is
+ * kept aside by the caller's loop.
+ */
+static int add_item(struct restore *r, int epfd, int target, int number,
+		    const EventpollTfdEntry *item)
+{
+	struct epoll_event event = { .events = item->events, .data.u64 = item->data };
+	int saved = -1, flags = 0, rc = 0;
+
+	if (number != target) {
+		flags = fcntl(number, F_GETFD);
+		if (flags >= 0)
+			saved = fcntl(number, F_DUPFD_CLOEXEC, 0);
+		if (flags >= 0 && saved < 0)
+			return fail(r->err, errno, "cannot make room for number %d", number);
+		if (dup3(target, number, O_CLOEXEC) < 0)
+			rc = fail(r->err, errno, "cannot add descriptor %d", number);
+	}
+	if (!rc && epoll_ctl(epfd == number && saved >= 0 ? saved : epfd, EPOLL_CTL_ADD, number,
+			     &event))
+		rc = fail(r->err, errno, "cannot watch descriptor %d", number);
+	if (saved >= 0) {
+		dup3(saved, number, flags & FD_CLOEXEC ? O_CLOEXEC : 0);
+		close(saved);
+	} else if (number != target) {
+		close(number);
+	}
+	return rc;
+}
+
+/* Every file exists. In this process, whose descriptors are the same descriptions. */
+static int connect_epoll(struct restore *r, struct new_file *f)
+{
+	const EventpollFileEntry *epfd = f->entry->epfd;
+
+	for (size_t i = 0; i < epfd->n_tfd; i++) {
+		const EventpollTfdEntry *item = epfd->tfd[i];
+		const struct new_file *target = item_file(r, f, item);
+		int rc;
+
+		if (!target || target->fd < 0)
+			return fail(r->err, 0, "descriptor %u, which it watches, is missing",
+				    item->tfd);
+		rc = add_item(r, f->fd, target->fd, item->has_number ? item->number : item->tfd,
+			      item);
+		if (rc)
+			return rc;
+	}
+	return connect_fown_flags(r, f, epfd->fown, epfd->flags);
+}
+
+static const struct file_ops file_ops = {
+	.type = FD_TYPES__EVENTPOLL,
+	.claims = claims,
+	.judge = judge,
+	.describe = describe,
+	.check = check,
+	.open = open_epoll,
+	.connect = connect_epoll,
+};
+
+const struct kind kind_epoll = { .name = "epoll", .file = &file_ops };

@@ -16,6 +16,9 @@
 
 typedef struct FileEntry FileEntry;
 typedef struct FownEntry FownEntry;
+typedef struct FsEntry FsEntry;
+typedef struct MmEntry MmEntry;
+typedef struct SeccompEntry SeccompEntry;
 
 struct collector;
 struct freezer;
@@ -47,6 +50,7 @@ struct dump {
 	uint32_t next_file_id;
 	uint32_t next_pages_id;
 	uint32_t next_remap_id;
+	SeccompEntry *seccomp;		/* filters found so far, in the arena: user/kind/seccomp.c */
 	struct dump_stats stats;
 };
 
@@ -82,6 +86,25 @@ uint32_t dump_new_file_id(struct dump *d);
  */
 uint32_t dump_regfile(struct dump *d, const char *path, uint32_t dev, uint64_t ino,
 		      uint32_t mnt_id, uint32_t nlink, int fd);
+/*
+ * Before anything is described, once per thread, registers as the kernel gave
+ * them: a call that ended in EINTR only because we stopped it is executed again, by the
+ * living thread if it runs on (its registers are written), and in the image; an
+ * rseq critical section is left in the image's registers. Then rewinds t->regs and fills
+ * t->restart and t->restart_nr. Implemented in user/kind/restart.c.
+ */
+int dump_rewind(struct dump *d, struct task *t);
+/* Fills all of mm_entry but its mappings. Implemented in user/kind/mmfields.c. */
+int dump_mm_fields(struct dump *d, const struct process *p, MmEntry *mm);
+/* Implemented in user/kind/fs.c. */
+int dump_fs(struct dump *d, const struct process *p, FsEntry *fs);
+/* Writes seccomp.img (empty if no task has filters), after all cores were described. */
+int dump_seccomp(struct dump *d);
+/*
+ * What @clock showed at the moment the tree was stopped, in nanoseconds: times are
+ * measured from there, so what passes while it stands still does not count.
+ */
+long long dump_clock(const struct dump *d, clockid_t clock);
 /* What fown_entry needs, from a record: in d->arena. NULL if memory ran out. */
 FownEntry *dump_fown(struct dump *d, const struct file *f);
 

@@ -14,7 +14,6 @@
 #include <sys/types.h>
 
 #include "arch/arch.h"
-#include "bpf/record.h"
 #include "image/image.h"
 #include "lib/buf.h"
 #include "lib/ids.h"
@@ -46,6 +45,7 @@ struct new_file {
 	const struct kind *kind;
 	FileEntry *entry;
 	int fd;				/* in this process once opened; -1 */
+	int born_fd;			/* fd when the tree was cloned: a copy stands there in every task; -1 */
 	struct new_process *process;	/* the first that has it, NULL if none: a mapped file, a cwd */
 	uint32_t number;		/* its lowest number there */
 	void *data;			/* of the kind, from r->arena */
@@ -55,6 +55,7 @@ struct new_fd {
 	uint32_t number;
 	bool cloexec;
 	struct new_file *file;
+	FdinfoEntry *entry;
 };
 
 struct new_vma {
@@ -63,6 +64,8 @@ struct new_vma {
 	int fd;				/* what to map, in this process; -1 anonymous */
 	int map_prot;			/* PROT_* while pages are filled */
 	bool inherited;			/* comes from the parent's memory with the clone */
+	bool has_pages;			/* some of its pages are in the pages image */
+	int born_prot;			/* inherited: what the parent's has when it is cloned */
 };
 
 /* A run of pages and where their content stands. */
@@ -82,8 +85,8 @@ struct new_task {
 };
 
 struct new_process {
-	PstreeEntry *tree;
-	pid_t pid;
+	PstreeEntry *tree;		/* NULL for a helper */
+	pid_t pid, pgid, sid;		/* as they are to be: pgid and sid of a shell job are this process's */
 	struct new_process *parent;	/* NULL: the root */
 	bool is_zombie, is_helper;	/* a helper leads a session or group whose leader has died, and exits again */
 	TaskKobjIdsEntry *ids;
@@ -94,16 +97,29 @@ struct new_process {
 	struct new_fd *fds;		/* ascending; of its own table */
 	size_t n_fds;
 	struct new_process *files_of;	/* shares the descriptor table of this one; NULL: has its own */
-	struct new_vma *vmas;
+	struct new_vma *vmas;		/* ascending, without guards and what the kernel maps (vDSO, vsyscall) */
 	size_t n_vmas;
-	struct new_pages *pages;
+	VmaEntry **guards;		/* ranges of guard pages inside of vmas */
+	size_t n_guards;
+	struct vdso vdso;		/* where its vDSO belongs; sizes 0: it has none */
+	struct new_pages *pages;	/* to be written: ascending, offsets too */
 	size_t n_pages;
+	struct new_pages *drops;	/* the parent has these pages, it has not: offset is of no use */
+	size_t n_drops;
 	int pages_fd;			/* -1 if it has none */
 
 	/* the plan */
 	struct new_process *cloned_by;	/* whose child it is born as: its parent, or a helper (CLONE_PARENT) */
+	bool before_setsid;		/* cloned before cloned_by calls setsid */
+	bool as_sibling;		/* cloned with CLONE_PARENT: cloned_by leads its session, and is no parent */
 	bool after_memory;		/* cloned once the memory of cloned_by stands, to share its pages */
 	pid_t born_sid;			/* its session until it calls setsid */
+	struct new_process **births;	/* whom it clones, in this order */
+	size_t n_births;
+
+	/* the tree as it grows */
+	struct vdso vdso_now;		/* where its vDSO is */
+	bool is_dead;			/* a helper or zombie that has exited */
 };
 
 struct restore_stats {
@@ -118,14 +134,22 @@ struct restore {
 
 	struct image_dir *dir;
 	InventoryEntry *inventory;
-	struct new_process **processes;	/* parents before children, the root first */
+	struct new_process **processes;	/* parents before children, the root first; helpers last */
 	size_t n_processes;
+	size_t n_threads;		/* of all processes, helpers too */
+	struct ids pid_index;		/* pid to position + 1 in processes: restore_process */
 	struct new_file **files;	/* by id: restore_file */
 	size_t n_files;
 	struct ids file_index;		/* file id to position + 1 */
 	struct ids kind_data;		/* for kinds: (their own keys) to positions in r->objects */
 	struct arena arena;		/* tables and plans */
+	ProtobufCMessage **messages;	/* all that was unpacked, freed at the end */
+	size_t n_messages;
+	uint64_t page_size;
+	uint64_t lowest_address;	/* below it nothing may be mapped */
+	pid_t home_sid, home_pgid;	/* session and group of this process: a shell job joins them */
 
+	uint64_t engine_address;	/* free in every task and here */
 	struct engine *engine;
 	struct vdso vdso;		/* of this process, which the tree begins with */
 	struct restore_stats stats;
@@ -146,7 +170,24 @@ int restore_objects(void *restore, struct error *err);	/* descriptors to their o
 int restore_tasks(void *restore, struct error *err);	/* threads, and the phases of kinds */
 int restore_resume(void *restore, struct error *err);	/* registers; the point of no return */
 
+/* --- what stages share --- */
+
+/* Hands @msg to the restore, which frees it at the end, also if this fails. Returns 0 or -ENOMEM. */
+int restore_keep(struct restore *r, void *msg);
+/* Opens @image, reads its only entry and keeps it; missing is an error. */
+int restore_message(struct restore *r, enum image_type type, unsigned long long number,
+		    void *ret_msg, struct error *err);
+
 /* --- what kinds use --- */
+
+/*
+ * Reads a pagemap and checks it: runs ascending, not overlapping, inside of the
+ * pages file; offsets ascend without gaps. *@ret_pages is from r->arena,
+ * *@ret_fd the pages file, the caller's (-1 if no page is in it). For a pagemap of
+ * shared memory the addresses are offsets in it. A missing pagemap is an error.
+ */
+int restore_pagemap(struct restore *r, enum image_type type, unsigned long long number,
+		    struct new_pages **ret_pages, size_t *ret_n, int *ret_fd, struct error *err);
 
 /* The description with @id, or NULL. */
 struct new_file *restore_file(const struct restore *r, uint32_t id);

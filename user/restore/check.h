@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef CRBPF_RESTORE_CHECK_H
+#define CRBPF_RESTORE_CHECK_H
+
+struct error;
+struct new_process;
+struct restore;
+
+/* Is the address space of @p one that can be made? Gives every vma its kind and map_prot. */
+int check_memory(struct restore *r, struct new_process *p, struct error *err);
+
+#endif

@@ -74,7 +74,7 @@ static int find_free(struct ordering *o, uint32_t *ret)
 	while (o->next_free < o->limit) {
 		uint32_t number = o->next_free++;
 
-		if (!ids_get(&o->readers, number) && !ids_get(&o->mover, number)) {
+		if (!readers(o, number) && !ids_get(&o->mover, number)) {
 			*ret = number;
 			return 0;
 		}

@@ -119,7 +119,9 @@ struct snapshot {
 	size_t n_fdtables;
 	struct file **files;		/* by id */
 	size_t n_files;
-	struct ids inodes;		/* (dev, ino) of mapped objects to small ids */
+	struct ids inodes;		/* (dev, ino) of mapped objects to small ids: snapshot_inode */
+	struct ids file_index;		/* struct file to file id: snapshot_file */
+	struct ids process_index;	/* pid to position + 1 in processes: snapshot_process */
 	struct arena arena;		/* holds every record and table */
 	struct snapshot_builder *builder;	/* between init and finish */
 };

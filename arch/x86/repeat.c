@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <sys/user.h>
+
+#include "arch/arch.h"
+
+#define ERESTARTNOHAND 514 /* include/linux/errno.h of the kernel */
+
+bool regs_repeat_syscall(struct regs *regs)
+{
+	struct user_regs_struct *gp = regs->set[0].data;
+
+	if (regs_syscall_nr(regs) < 0 || regs_syscall_result(regs) != -EINTR)
+		return false;
+	gp->rax = (__u64)-ERESTARTNOHAND;
+	return true;
+}

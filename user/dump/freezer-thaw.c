@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The end of a freeze: back to life, or dead. */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "arch/arch.h"
+#include "dump/freezer-tree.h"
+#include "dump/interrupted.h"
+#include "lib/err.h"
+#include "lib/log.h"
+
+/*
+ * Some calls end in EINTR whenever their task stops, by the kernel's own rule
+ * (signal(7)); here nobody sent a signal, so the task is to call again. If one has
+ * come meanwhile and runs a handler, the kernel itself makes it EINTR again.
+ */
+static void repeat_call(struct freezer *f, const struct frozen_task *task)
+{
+	struct regs regs;
+
+	if (regs_get_general(&regs, task->tid, NULL))
+		return;
+	if (call_was_interrupted(&regs) && regs_repeat_syscall(&regs)) {
+		log_debug(f->log, "thread %d: system call %ld is executed again", task->tid,
+			  regs_syscall_nr(&regs));
+		regs_set(&regs, task->tid, NULL);
+	}
+	regs_deinit(&regs);
+}
+
+static int signal_processes(struct freezer *f, int signo, struct error *err)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < f->n_processes; i++) {
+		struct frozen_process *p = &f->processes[i];
+
+		if (p->pidfd < 0 || p->leader_is_dead)
+			continue;
+		if (syscall(SYS_pidfd_send_signal, p->pidfd, signo, NULL, 0) < 0 && errno != ESRCH)
+			ret = fail(err, errno, "process %d: cannot send it signal %d", p->pid, signo);
+	}
+	return ret;
+}
+
+/* The kernel puts a task that job control had stopped back into that stop. */
+static void detach_tasks(struct freezer *f)
+{
+	/* Those that stand still go first: one may be the vfork child that another waits for. */
+	for (int stopped = 1; stopped >= 0; stopped--)
+		for (size_t i = 0; i < f->n_tasks; i++) {
+			struct frozen_task *task = &f->tasks[i];
+
+			if (task->state == FROZEN_GONE || (task->state == FROZEN_STOPPED) != stopped)
+				continue;
+			if (stopped)
+				repeat_call(f, task);
+			freezer_release(f, task);
+		}
+}
+
+/*
+ * Threads before their leader, whose end is reported last. What is waited for here
+ * is ours by ptrace only: the real parents still get their children.
+ */
+static void reap_tasks(struct freezer *f)
+{
+	siginfo_t si;
+
+	for (int leaders = 0; leaders < 2; leaders++)
+		for (size_t i = 0; i < f->n_tasks; i++) {
+			struct frozen_task *task = &f->tasks[i];
+
+			if (task->state == FROZEN_GONE || (task->tid == task->pid) != leaders)
+				continue;
+			while (waitid(P_PID, (id_t)task->tid, &si, WEXITED | __WALL) < 0 &&
+			       errno == EINTR)
+				;
+			task->state = FROZEN_GONE;
+		}
+}
+
+int freezer_thaw(struct freezer *f, enum thaw_how how, struct error *err)
+{
+	int ret = 0;
+
+	if (f->is_thawed)
+		return 0;
+	f->is_thawed = true;
+	if (how == THAW_KILL) {
+		ret = signal_processes(f, SIGKILL, err);
+		if (!ret)
+			reap_tasks(f);
+	} else if (how == THAW_STOP) {
+		/* queued before anything is detached: the tasks stop on their way out */
+		ret = signal_processes(f, SIGSTOP, err);
+	}
+	if (how != THAW_KILL || ret)
+		detach_tasks(f);
+	return ret;
+}

@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Address spaces, descriptor tables and open files of a snapshot. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "snapshot-build.h"
+
+uint32_t snapshot_inode(struct snapshot *snap, uint32_t dev, uint64_t ino)
+{
+	uint64_t high = ids_number(&snap->builder->devs, dev);
+	uint32_t low = ids_number(&snap->builder->inos, ino);
+
+	return high && low ? ids_number(&snap->inodes, high << 32 | low) : 0;
+}
+
+/* --- address spaces --- */
+
+static int vma_init(struct snapshot *snap, struct vma *v, const struct vma_record *rec)
+{
+	*v = (struct vma){ .rec = rec, .start = rec->start, .end = rec->end };
+	v->path = record_path_text(&rec->head, rec->path);
+	v->anon_name = record_path_text(&rec->head, rec->anon_name);
+	if (!v->path || !v->anon_name || rec->start >= rec->end)
+		return -EPROTO;
+	if (rec->file) {
+		v->object = snapshot_inode(snap, rec->dev, rec->ino);
+		if (!v->object)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* Mappings come mm by mm: counts them first, so that each mm has one array of its own. */
+static int count_vmas(struct snapshot *snap, struct error *err)
+{
+	struct snapshot_builder *b = snap->builder;
+
+	for (size_t i = 0; i < b->n_vmas; i++) {
+		uint32_t id = ids_get(&b->mms, b->vmas[i]->head.owner);
+
+		if (!id)
+			return fail(err, EAGAIN, "process %u: a mapping of a foreign address space",
+				    b->vmas[i]->tgid);
+		snap->mms[id - 1].n_vmas++;
+	}
+	for (size_t i = 0; i < snap->n_mms; i++) {
+		struct mm *mm = &snap->mms[i];
+
+		mm->vmas = arena_alloc(&snap->arena, (mm->n_vmas + 1) * sizeof(*mm->vmas));
+		if (!mm->vmas)
+			return fail(err, ENOMEM, "cannot list the mappings");
+		mm->n_vmas = 0;
+	}
+	return 0;
+}
+
+static int fill_vmas(struct snapshot *snap, struct error *err)
+{
+	struct snapshot_builder *b = snap->builder;
+
+	for (size_t i = 0; i < b->n_vmas; i++) {
+		const struct vma_record *rec = b->vmas[i];
+		struct mm *mm = &snap->mms[ids_get(&b->mms, rec->head.owner) - 1];
+		struct vma *v = &mm->vmas[mm->n_vmas];
+		int ret = vma_init(snap, v, rec);
+
+		if (!ret && mm->n_vmas && v->start < v[-1].end)
+			ret = -EPROTO;
+		if (ret)
+			return fail(err, ret, "process %d: mapping %llx: wrong record",
+				    mm->process->pid, (unsigned long long)rec->start);
+		mm->n_vmas++;
+	}
+	return 0;
+}
+
+int snapshot_build_mms(struct snapshot *snap, struct error *err)
+{
+	struct snapshot_builder *b = snap->builder;
+	struct process **sorted = snapshot_by_vpid(snap);
+	int ret;
+
+	snap->mms = arena_alloc(&snap->arena, (snap->n_processes + 1) * sizeof(*snap->mms));
+	if (!sorted || !snap->mms)
+		return fail(err, ENOMEM, "cannot list the address spaces");
+	for (; *sorted; sorted++) {
+		struct process *p = *sorted;
+		uint32_t id;
+
+		if (p->is_zombie || !p->rec->mm)
+			continue;
+		id = ids_number(&b->mms, p->rec->mm);
+		if (!id)
+			return fail(err, ENOMEM, "cannot list the address spaces");
+		p->mm = &snap->mms[id - 1];
+		if (id > snap->n_mms) {
+			snap->n_mms = id;
+			*p->mm = (struct mm){ .id = id, .process = p };
+		}
+	}
+	ret = count_vmas(snap, err);
+	return ret ?: fill_vmas(snap, err);
+}
+
+/* --- descriptors --- */
+
+/* A descriptor as it came, with the number of its table. */
+struct slot {
+	uint32_t table;
+	const struct item *item;
+	const struct file_record *rec;
+};
+
+static int compare_slots(const void *a, const void *b)
+{
+	const struct slot *x = a, *y = b;
+
+	if (x->table != y->table)
+		return x->table < y->table ? -1 : 1;
+	return x->rec->fd < y->rec->fd ? -1 : x->rec->fd > y->rec->fd;
+}
+
+/*
+ * Adds the locks of one more descriptor of the file. A lock that shows again, with
+ * a duplicated descriptor, is the same one; a POSIX lock shows only with
+ * descriptors in the table of its owner, so that each table may add some.
+ */
+static int add_locks(struct snapshot *snap, struct file *f, const struct item *item)
+{
+	const struct lock_record **locks, **all;
+	size_t n, kept = f->n_locks;
+	int ret = snapshot_parts(snap, item, RECORD_LOCK_PART, (const void ***)&locks, &n);
+
+	if (ret || !n)
+		return ret;
+	all = arena_alloc(&snap->arena, (kept + n) * sizeof(*all));
+	if (!all)
+		return -ENOMEM;
+	if (kept)
+		memcpy(all, f->locks, kept * sizeof(*all));
+	for (size_t i = 0; i < n; i++) {
+		size_t j = 0;
+
+		while (j < kept && all[j]->lock != locks[i]->lock)
+			j++;
+		if (j == kept)
+			all[kept++] = locks[i];
+	}
+	f->locks = all;
+	f->n_locks = kept;
+	return 0;
+}
+
+static struct file *file_create(struct snapshot *snap, const struct slot *slot,
+				struct process *process)
+{
+	const struct file_record *rec = slot->rec;
+	struct file *f = arena_alloc(&snap->arena, sizeof(*f));
+
+	if (!f)
+		return NULL;
+	*f = (struct file){ .rec = rec, .process = process, .fd = rec->fd, .copy = -1 };
+	f->path = record_path_text(&rec->head, rec->path);
+	if (rec->detail_type && rec->detail_offset < rec->head.size &&
+	    rec->detail_size <= rec->head.size - rec->detail_offset)
+		f->detail = (const char *)rec + rec->detail_offset;
+	if (!f->path || (rec->detail_type && !f->detail) ||
+	    snapshot_parts(snap, slot->item, RECORD_EPOLL_PART, (const void ***)&f->epoll,
+			   &f->n_epoll))
+		return NULL;
+	return f;
+}
+
+/* The file behind a descriptor: met before, or numbered now. */
+static struct file *file_of_slot(struct snapshot *snap, const struct slot *slot,
+				 struct process *process)
+{
+	uint32_t id = ids_get(&snap->file_index, slot->rec->head.owner);
+	struct file *f = id ? snap->files[id - 1] : file_create(snap, slot, process);
+
+	if (!f || add_locks(snap, f, slot->item))
+		return NULL;
+	if (!id) {
+		f->id = (uint32_t)++snap->n_files;
+		snap->files[f->id - 1] = f;
+		if (ids_set(&snap->file_index, slot->rec->head.owner, f->id))
+			return NULL;
+	}
+	return f;
+}
+
+static int table_fill(struct snapshot *snap, struct fdtable *table, const struct slot *slots,
+		      size_t n, struct error *err)
+{
+	table->fds = arena_alloc(&snap->arena, (n + 1) * sizeof(*table->fds));
+	if (!table->fds)
+		return fail(err, ENOMEM, "cannot list the descriptors");
+	for (size_t i = 0; i < n; i++) {
+		struct fd *fd = &table->fds[i];
+
+		if (i && slots[i].rec->fd == slots[i - 1].rec->fd)
+			return fail(err, EAGAIN, "process %d: descriptor %u was seen twice",
+				    table->process->pid, slots[i].rec->fd);
+		*fd = (struct fd){ .number = slots[i].rec->fd, .cloexec = slots[i].rec->cloexec };
+		fd->file = file_of_slot(snap, &slots[i], table->process);
+		if (!fd->file)
+			return fail(err, EPROTO, "process %d: descriptor %u: wrong record",
+				    table->process->pid, fd->number);
+	}
+	table->n_fds = n;
+	return 0;
+}
+
+/* Numbers the tables: those of processes by vpid, then those that a thread has for itself. */
+static int number_tables(struct snapshot *snap, struct error *err)
+{
+	struct snapshot_builder *b = snap->builder;
+	struct process **sorted = snapshot_by_vpid(snap);
+
+	snap->fdtables = arena_alloc(&snap->arena, (snap->n_tasks + 1) * sizeof(*snap->fdtables));
+	if (!sorted || !snap->fdtables)
+		return fail(err, ENOMEM, "cannot list the descriptor tables");
+	for (size_t pass = 0; pass < 2; pass++)
+		for (size_t i = 0; i < snap->n_processes; i++)
+			for (size_t t = pass; t < (pass ? sorted[i]->n_tasks : 1); t++) {
+				struct process *p = sorted[i];
+				uint64_t address = p->tasks[t].rec->files;
+				uint32_t id = address ? ids_number(&b->tables, address) : 0;
+
+				if (!address)
+					continue;
+				if (!id)
+					return fail(err, ENOMEM, "cannot number a table");
+				if (id > snap->n_fdtables) {
+					snap->n_fdtables = id;
+					snap->fdtables[id - 1] = (struct fdtable){ .id = id,
+										   .process = p };
+				}
+				if (!t)
+					p->files = &snap->fdtables[id - 1];
+			}
+	return 0;
+}
+
+static int sort_slots(struct snapshot *snap, struct slot *slots, struct error *err)
+{
+	struct snapshot_builder *b = snap->builder;
+
+	for (size_t i = 0; i < b->files.n; i++) {
+		const struct file_record *rec = b->files.list[i].rec;
+
+		slots[i] = (struct slot){ .table = ids_get(&b->tables, rec->files),
+					  .item = &b->files.list[i],
+					  .rec = rec };
+		if (!slots[i].table)
+			return fail(err, EAGAIN, "process %u: descriptor %u of a foreign table",
+				    rec->tgid, rec->fd);
+	}
+	qsort(slots, b->files.n, sizeof(*slots), compare_slots);
+	return 0;
+}
+
+int snapshot_build_files(struct snapshot *snap, struct error *err)
+{
+	size_t n = snap->builder->files.n, at = 0;
+	_cleanup_free_ struct slot *slots = calloc(n + 1, sizeof(*slots));
+	int ret;
+
+	snap->files = arena_alloc(&snap->arena, (n + 1) * sizeof(*snap->files));
+	if (!slots || !snap->files)
+		return fail(err, ENOMEM, "cannot list the descriptors");
+	ret = number_tables(snap, err);
+	if (!ret)
+		ret = sort_slots(snap, slots, err);
+	for (size_t i = 0; i < snap->n_fdtables && !ret; i++) {
+		size_t first = at;
+
+		while (at < n && slots[at].table == i + 1)
+			at++;
+		ret = table_fill(snap, &snap->fdtables[i], slots + first, at - first, err);
+	}
+	return ret;
+}
+
+int file_copy(struct file *file, struct error *err)
+{
+	if (file->copy >= 0)
+		return file->copy;
+	if (file->process->pidfd < 0)
+		return fail(err, EBADF, "process %d: not held", file->process->pid);
+	file->copy = (int)syscall(SYS_pidfd_getfd, file->process->pidfd, file->fd, 0);
+	if (file->copy < 0) {
+		fail(err, errno, "cannot get a copy of it");
+		return fail_in(err, "process %d: descriptor %u", file->process->pid, file->fd);
+	}
+	return file->copy;
+}

@@ -24,6 +24,7 @@ struct collector;
 struct freezer;
 struct log;
 struct options;
+struct regfile_dump;
 
 /* Microseconds and counts, as CRIU's stats-dump has them. */
 struct dump_stats {
@@ -46,7 +47,7 @@ struct dump {
 	struct image *images[IMAGE_TYPES];	/* those that all kinds append to: dump_image */
 	struct arena arena;		/* messages, until they are written */
 
-	struct ids regfiles;		/* (dev, ino, mount) of mapped files to file ids: dump_regfile */
+	struct regfile_dump *regfiles;	/* of kind/regfile.c: what has an id already; in the arena */
 	uint32_t next_file_id;
 	uint32_t next_pages_id;
 	uint32_t next_remap_id;

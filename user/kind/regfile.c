@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Descriptors of what is opened by its path: regular files, directories, harmless
+ * devices, and anything by O_PATH.
+ */
+#include "regfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "bpf/memfd.h"
+#include "dump/dump.h"
+#include "fdinfo.pb-c.h"
+#include "fdutil.h"
+#include "ghost.h"
+#include "judge.h"
+#include "kind.h"
+#include "lib/err.h"
+#include "options.h"
+#include "regfile.pb-c.h"
+#include "restore/restore.h"
+
+#define NO_SEEK UINT64_MAX /* an image's position that is not to be set */
+
+/* Character devices whose open file has no state but its flags. */
+static bool is_stateless_device(uint64_t rdev)
+{
+	static const struct {
+		uint32_t major, minor;
+	} devices[] = {
+		{ 1, 3 },  /* null */
+		{ 1, 5 },  /* zero */
+		{ 1, 7 },  /* full */
+		{ 1, 8 },  /* random */
+		{ 1, 9 },  /* urandom */
+		{ 1, 11 }, /* kmsg, but for the place up to which it was read */
+	};
+
+	for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++)
+		if (rdev == ((uint64_t)devices[i].major << 20 | devices[i].minor))
+			return true;
+	return false;
+}
+
+static bool claims(const struct file *f)
+{
+	const struct memfd_detail *detail = f->detail;
+
+	/* Shared memory without a name has a kind of its own. */
+	if (f->rec->detail_type == DETAIL_MEMFD && detail && detail->is_internal)
+		return false;
+	if (file_is_path(f))
+		return true;
+	if (file_is_nameless(f))
+		return false;
+	return S_ISREG(f->rec->i_mode) || S_ISDIR(f->rec->i_mode) ||
+	       (S_ISCHR(f->rec->i_mode) && is_stateless_device(f->rec->rdev));
+}
+
+static void source_of(const struct file *f, char *proc, size_t n, struct regfile_source *ret)
+{
+	snprintf(proc, n, "/proc/%d/fd/%u", f->process->pid, f->fd);
+	*ret = (struct regfile_source){
+		.ref = { .path = f->path, .dev = f->rec->dev, .ino = f->rec->ino,
+			 .nlink = f->rec->nlink, .s_magic = f->rec->s_magic, .proc = proc },
+		.mnt_id = f->rec->mnt_id,
+		.mode = f->rec->i_mode,
+		.size = f->rec->size,
+		.flags = file_flags(f),
+		.pos = f->rec->pos,
+		.fd = -1,
+	};
+}
+
+/* A file of /proc/PID can be opened again if that process is restored, or is not ours to restore. */
+static void judge_proc(struct judge *j, const struct file *f)
+{
+	int pid = proc_path_pid(f->path);
+
+	if (f->rec->s_magic != MAGIC_PROC || !pid)
+		return;
+	for (size_t i = 0; i < j->snap->n_processes; i++)
+		if (j->snap->processes[i]->pid == pid)
+			return;
+	judge_file(j, f, "regfile", NULL,
+		   "%s tells of a process outside the tree: at restore it is whoever has that number then",
+		   f->path);
+	judge_soften(j);
+}
+
+static void judge_ghost(struct judge *j, const struct file *f, const char *proc)
+{
+	uint64_t bytes = j->options->ghost_limit ? ghost_bytes(proc) : 0;
+
+	if (bytes > j->options->ghost_limit)
+		judge_file(j, f, "regfile", "raise --ghost-limit",
+			   "%s: its content would have to be kept, %llu bytes: more than --ghost-limit (%llu)",
+			   f->path, (unsigned long long)bytes, j->options->ghost_limit);
+}
+
+static void judge(struct judge *j, struct file *f)
+{
+	struct regfile_source src;
+	enum fileref_state state;
+	const char *why, *hint;
+	char proc[64];
+
+	judge_fown(j, f);
+	source_of(f, proc, sizeof(proc), &src);
+	state = fileref_state(&src.ref);
+	why = fileref_obstacle(j->options, state, &hint);
+	if (why)
+		judge_file(j, f, "regfile", hint, "%s: %s", f->path, why);
+	else if (state == FILEREF_DELETED)
+		judge_ghost(j, f, proc);
+	else
+		judge_proc(j, f);
+}
+
+static int describe(struct dump *d, struct file *f, FileEntry *entry)
+{
+	FownEntry *fown = dump_fown(d, f);
+	struct regfile_source src;
+	char proc[64];
+
+	if (!fown)
+		return fail(d->err, ENOMEM, "cannot describe it");
+	source_of(f, proc, sizeof(proc), &src);
+	if (fileref_state(&src.ref) != FILEREF_PRESENT) {
+		src.fd = file_copy(f, d->err);
+		if (src.fd < 0)
+			return src.fd;
+	}
+	return regfile_describe(d, entry, &src, fown);
+}
+
+static int check(struct restore *r, struct new_file *f)
+{
+	const RegFileEntry *reg = f->entry->reg;
+
+	if (!reg || reg->id != f->id)
+		return fail(r->err, 0, "it says nothing of a file");
+	if (!is_absolute_path(reg->name))
+		return fail(r->err, 0, "`%s' is no absolute path", reg->name);
+	if (reg->pos != NO_SEEK && reg->pos > INT64_MAX)
+		return fail(r->err, 0, "%s: no file has a position %llu", reg->name,
+			    (unsigned long long)reg->pos);
+	return regfile_remap(r, f) ? 0 : r->err->code;
+}
+
+/* The directory of a process that is yet to be made. */
+static bool waits_for_process(const struct restore *r, const struct new_file *f)
+{
+	int pid = proc_path_pid(f->entry->reg->name);
+
+	return pid && restore_process(r, pid);
+}
+
+static int open_at(struct restore *r, struct new_file *f)
+{
+	const RegFileEntry *reg = f->entry->reg;
+	struct remap *remap = f->data;
+	int rc = 0;
+
+	/* Opening one ghost opens all that stand for it. */
+	if (remap->how == REMAP_GHOST && f->fd < 0)
+		rc = ghost_open(r, remap->id);
+	else if (f->fd < 0)
+		rc = regfile_open(r, f, reg->flags, &f->fd);
+	if (rc)
+		return rc;
+	if (reg->pos != NO_SEEK && !(reg->flags & O_PATH) &&
+	    lseek(f->fd, reg->pos, SEEK_SET) < 0 && reg->pos)
+		return fail(r->err, errno, "cannot set the position of %s", reg->name);
+	return 0;
+}
+
+static int open_file(struct restore *r, struct new_file *f)
+{
+	return waits_for_process(r, f) ? 0 : open_at(r, f);
+}
+
+static int connect_file(struct restore *r, struct new_file *f)
+{
+	const RegFileEntry *reg = f->entry->reg;
+	int rc = f->fd < 0 ? open_at(r, f) : 0;
+
+	if (rc || (reg->flags & O_PATH))
+		return rc;
+	return connect_fown_flags(r, f, reg->fown, reg->flags);
+}
+
+/* The temporary link of the dump has served: a second restore finds it gone, as it finds the file. */
+static int arm(struct restore *r, struct new_file *f)
+{
+	const struct remap *remap = f->data;
+
+	if (remap->how == REMAP_LINKED)
+		(void)unlink(restore_file(r, remap->id)->entry->reg->name);
+	return 0;
+}
+
+static const struct file_ops file_ops = {
+	.type = FD_TYPES__REG,
+	.claims = claims,
+	.judge = judge,
+	.describe = describe,
+	.check = check,
+	.open = open_file,
+	.connect = connect_file,
+	.arm = arm,
+};
+
+const struct kind kind_regfile = { .name = "regfile", .file = &file_ops };

@@ -143,10 +143,11 @@ static inline void subject_sleep(double ms)
 #define subject_await(cond_)                                                                       \
 	({                                                                                         \
 		double end_ = subject_ms() + 10000;                                                \
+		bool holds_;                                                                       \
                                                                                                    \
-		while (!(cond_) && subject_ms() < end_)                                            \
+		while (!(holds_ = (cond_)) && subject_ms() < end_)                                 \
 			subject_sleep(1);                                                          \
-		(cond_);                                                                           \
+		holds_;                                                                            \
 	})
 
 /* The object is made. */

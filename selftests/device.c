@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Devices without state: null, zero, full, random, urandom, and mappings of /dev/zero.
+ */
+#include "subject.h"
+
+int main(void)
+{
+	int null = open("/dev/null", O_RDWR), zero = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+	int full = open("/dev/full", O_WRONLY | O_APPEND), urandom = open("/dev/urandom", O_RDONLY);
+	unsigned char *p, buf[16] = {};
+	int sum = 0;
+
+	subject_need(null >= 0 && zero >= 0 && full >= 0 && urandom >= 0, "open: %m");
+	p = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE, zero, 0);
+	subject_need(p != MAP_FAILED, "mmap /dev/zero: %m");
+	p[4096] = 9;
+	subject_ready();
+	subject_wait_restored();
+
+	subject_check(write(null, buf, 16) == 16 && read(null, buf, 16) == 0, "null: %m");
+	memset(buf, 1, sizeof(buf));
+	subject_check(read(zero, buf, 16) == 16 && buf[0] == 0 && buf[15] == 0, "zero: %m");
+	subject_check(write(full, buf, 16) < 0 && errno == ENOSPC, "full: %m");
+	subject_check(read(urandom, buf, 16) == 16, "urandom: %m");
+	for (int i = 0; i < 16; i++)
+		sum += buf[i];
+	subject_check(sum > 0, "urandom: nothing but zeroes");
+	subject_check(p[4096] == 9 && p[0] == 0, "the mapping changed");
+	p[0] = 1;
+	subject_check(fcntl(zero, F_GETFD) == FD_CLOEXEC, "close-on-exec is lost");
+	subject_check(fcntl(full, F_GETFL) & O_APPEND, "O_APPEND is lost");
+	return subject_end();
+}

@@ -12,6 +12,7 @@
  *  3. core.c    regsets to and from the image's CoreEntry
  *  4. vdso.c    where the vDSO may be put and how
  *  5. cpu.c     what the processor offers to programs
+ *  6. pattern.h values for all registers, for the tests
  */
 
 #include <linux/types.h>
@@ -62,7 +63,10 @@ __u64 regs_pc(const struct regs *regs);
 __u64 regs_sp(const struct regs *regs);
 void regs_set_pc(struct regs *regs, __u64 pc);
 void regs_set_sp(struct regs *regs, __u64 sp);
-/* The call the thread is in, or -1 if it was stopped elsewhere. */
+/*
+ * The call the thread is in (arm64: or is about to make), or -1 if it was stopped
+ * elsewhere. A sleep that was stopped before shows as restart_syscall.
+ */
 long regs_syscall_nr(const struct regs *regs);
 __u64 regs_syscall_arg(const struct regs *regs, unsigned int n);
 /* Result register as a signed number: -ERESTART* while a call waits to be restarted. */
@@ -72,9 +76,19 @@ long regs_syscall_result(const struct regs *regs);
  * Changes the registers as the kernel would on the way back to user space if a
  * call is to be restarted: -ERESTARTSYS, NOINTR and NOHAND execute it again,
  * -ERESTART_RESTARTBLOCK becomes -EINTR (as CRIU stores it). Others stay.
- * Returns the -ERESTART* code found, or 0.
+ * Returns the -ERESTART* code found, or 0. On arm64 the kernel has rewound the
+ * registers before anybody sees them and nothing changes: -ERESTART_RESTARTBLOCK
+ * is then returned for every call that may have left a restart block; whether it
+ * did, the task's own restart block tells (record_restart.fn).
  */
 long regs_rewind_syscall(struct regs *regs);
+/*
+ * A call that ended in -EINTR, and the thread is still in the stop that caused it:
+ * makes the result -ERESTARTNOHAND, so that the kernel (or regs_rewind_syscall)
+ * executes it again, unless a handler runs first. False: not to be had on this
+ * processor, whose kernel has forgotten the first argument by then.
+ */
+bool regs_repeat_syscall(struct regs *regs);
 /*
  * Prepares the general registers so that a thread in a syscall-exit or interrupt
  * stop of a call that ended in -ERESTART_RESTARTBLOCK goes on sleeping when it is
@@ -82,6 +96,11 @@ long regs_rewind_syscall(struct regs *regs);
  * regs_rewind_syscall with call number @nr.
  */
 void regs_rearm_syscall(struct regs *regs, long nr);
+/*
+ * Address of the instruction of the call that regs_rearm_syscall continues: where
+ * injected_sleep must have executed it, for some processors want to find it there.
+ */
+__u64 regs_syscall_pc(const struct regs *regs);
 /* Registers with which a thread at a system-call instruction @pc executes @nr. */
 void regs_prepare_syscall(struct regs *regs, __u64 pc, long nr, const __u64 args[6]);
 /* If the pc lies in [start, start + length) of an rseq section it moves to @abort_ip. */

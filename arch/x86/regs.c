@@ -166,6 +166,11 @@ long regs_rewind_syscall(struct regs *regs)
 	return 0;
 }
 
+__u64 regs_syscall_pc(const struct regs *regs)
+{
+	return general(regs)->rip - SYSCALL_SIZE;
+}
+
 void regs_rearm_syscall(struct regs *regs, long nr)
 {
 	struct user_regs_struct *gp = general(regs);

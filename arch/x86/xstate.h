@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef CRBPF_ARCH_X86_XSTATE_H
+#define CRBPF_ARCH_X86_XSTATE_H
+
+/* NT_X86_XSTATE to and from the image: the FXSAVE area, and a list per component after it. */
+
+struct error;
+struct regs;
+typedef struct ThreadInfoX86 ThreadInfoX86;
+
+/* Fills info->fpregs and, for components that CRIU has no list for, info->regsets. 0 or -errno. */
+int xstate_to_message(ThreadInfoX86 *info, const struct regs *regs, struct error *err);
+/* Adds the set, from a message that nobody has checked. 0 or -errno. */
+int xstate_from_message(struct regs *regs, const ThreadInfoX86 *info, struct error *err);
+
+#endif

@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Registers: to the image and back into a running thread; calls that were interrupted. */
+#include <elf.h>
+#include <linux/futex.h>
+#include <sched.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+
+#include "arch/arch.h"
+#include "arch/pattern.h"
+#include "harness.h"
+#include "lib/clock.h"
+#include "lib/err.h"
+
+#define STACK_SIZE (256 << 10)
+
+#define OK(call)                                                                                   \
+	do {                                                                                       \
+		struct error err = {};                                                             \
+		if ((call) < 0)                                                                    \
+			FAIL("%s: %s", #call, err.text ?: strerror(-err.code));                    \
+	} while (0)
+
+/* Nothing but a branch to itself, so that no register changes. */
+__attribute__((noinline, optimize("O2"))) static void spin(void)
+{
+	for (;;)
+		__asm__ volatile("");
+}
+
+static void stop(pid_t pid)
+{
+	int status;
+
+	EXPECT_EQ(ptrace(PTRACE_SEIZE, pid, NULL, (void *)PTRACE_O_EXITKILL), 0);
+	EXPECT_EQ(ptrace(PTRACE_INTERRUPT, pid, NULL, NULL), 0);
+	EXPECT_EQ(waitpid(pid, &status, __WALL), pid);
+	EXPECT(WIFSTOPPED(status) && status >> 16 == PTRACE_EVENT_STOP);
+}
+
+static void end(pid_t pid)
+{
+	int status;
+
+	kill(pid, SIGKILL);
+	while (waitpid(pid, &status, __WALL) == pid && WIFSTOPPED(status))
+		;
+}
+
+/* A child that spins, stopped. */
+static pid_t spinner(void)
+{
+	pid_t pid = fork();
+
+	EXPECT_GE(pid, 0);
+	if (pid == 0)
+		spin();
+	/* Out of fork() by then. */
+	usleep(20000);
+	stop(pid);
+	return pid;
+}
+
+static CoreEntry *core_of(const struct regs *regs)
+{
+	CoreEntry *core = malloc(sizeof(*core));
+
+	EXPECT(core);
+	core_entry__init(core);
+	OK(arch_core_from_regs(core, regs, 0x1234, &err));
+	EXPECT_EQ((int)core->mtype, arch_core_machine());
+	EXPECT_EQ(arch_core_clear_tid(core), 0x1234);
+	return core;
+}
+
+static size_t pack(const CoreEntry *core, uint8_t **ret)
+{
+	size_t n = core_entry__get_packed_size(core);
+
+	*ret = malloc(n);
+	EXPECT(*ret);
+	return core_entry__pack(core, *ret);
+}
+
+/* Every register that a program can use is set, used for a while, and read back. */
+TEST(all_registers_survive)
+{
+	pid_t pid = spinner();
+	struct regs regs, set, again;
+	CoreEntry *core, *core_again;
+	uint8_t *bytes, *bytes_again;
+	size_t n;
+
+	OK(regs_get(&regs, pid, &err));
+	regs_set_pc(&regs, (__u64)(unsigned long)spin);
+	core = core_of(&regs);
+	pattern_fill(core);
+	OK(arch_regs_from_core(&set, core, &err));
+	OK(regs_set(&set, pid, &err));
+	EXPECT_EQ(ptrace(PTRACE_DETACH, pid, NULL, NULL), 0);
+	usleep(50000);
+
+	stop(pid);
+	OK(regs_get(&again, pid, &err));
+	core_again = core_of(&again);
+	n = pack(core, &bytes);
+	EXPECT_EQ(pack(core_again, &bytes_again), n);
+	EXPECT_MEMEQ(bytes, bytes_again, n);
+	core_entry__free_unpacked(core, NULL);
+	core_entry__free_unpacked(core_again, NULL);
+	regs_deinit(&regs);
+	regs_deinit(&set);
+	regs_deinit(&again);
+	end(pid);
+}
+
+/* What an older CRIU or a smaller machine wrote is enough. */
+TEST(image_with_the_basic_sets_only)
+{
+	pid_t pid = spinner();
+	struct regs regs, set, again;
+	CoreEntry *core;
+
+	OK(regs_get(&regs, pid, &err));
+	core = core_of(&regs);
+	pattern_fill(core);
+	pattern_make_old(core);
+	OK(arch_regs_from_core(&set, core, &err));
+	OK(regs_set(&set, pid, &err));
+	OK(regs_get(&again, pid, &err));
+	EXPECT_MEMEQ(set.set[0].data, again.set[0].data, set.set[0].size);
+	core_entry__free_unpacked(core, NULL);
+	end(pid);
+}
+
+TEST(wrong_images_are_refused)
+{
+	pid_t pid = spinner();
+	struct regs regs, set;
+	const char *what;
+	unsigned int n;
+
+	OK(regs_get(&regs, pid, &err));
+	for (n = 0;; n++) {
+		struct error err = {};
+		CoreEntry *core = core_of(&regs);
+
+		pattern_fill(core);
+		what = pattern_break(core, n);
+		if (!what)
+			break;
+		if (arch_regs_from_core(&set, core, &err) == 0)
+			FAIL("accepted: %s", what);
+		EXPECT_EQ(set.n, (size_t)0);
+		EXPECT(err.text);
+		error_deinit(&err);
+	}
+	EXPECT_GE(n, 4U);
+	end(pid);
+}
+
+/* A shared stack and what the program that runs on it says. */
+struct program {
+	volatile __u64 started;
+	volatile __u64 done;
+	volatile __s64 result;
+	volatile long long end_ns;
+	volatile unsigned int word;
+	volatile long nr;
+	volatile __u64 args[6];
+	char *stack;
+};
+
+static int program_run(void *arg)
+{
+	struct program *p = arg;
+
+	p->started = 1;
+	p->result = syscall(p->nr, p->args[0], p->args[1], p->args[2], p->args[3], p->args[4],
+			    p->args[5]);
+	if (p->result < 0)
+		p->result = -errno;
+	p->end_ns = clock_ns();
+	p->done = 1;
+	spin();
+	return 0;
+}
+
+static struct program *program_create(long nr, const __u64 args[6])
+{
+	struct program *p =
+		mmap(NULL, sizeof(*p), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	EXPECT(p != MAP_FAILED);
+	p->stack =
+		mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	EXPECT(p->stack != MAP_FAILED);
+	p->nr = nr;
+	for (int i = 0; i < 6; i++)
+		p->args[i] = args[i];
+	return p;
+}
+
+static pid_t program_start(struct program *p)
+{
+	pid_t pid = clone(program_run, p->stack + STACK_SIZE, SIGCHLD, p);
+
+	EXPECT_GE(pid, 0);
+	while (!p->started)
+		usleep(1000);
+	/* In the call by now. */
+	usleep(100000);
+	return pid;
+}
+
+static void expect_at_syscall(const struct regs *regs)
+{
+	const void *pc = (const void *)(unsigned long)regs_pc(regs);
+
+	EXPECT_EQ(arch_find_syscall(pc, 4), 0);
+}
+
+/* A call with -ERESTARTSYS: rewound, it is made again. */
+TEST(interrupted_call_is_made_again)
+{
+	struct program *p = program_create(SYS_futex, (const __u64[6]){0, FUTEX_WAIT, 7});
+	struct regs regs;
+	pid_t pid;
+	long code;
+
+	p->word = 7;
+	p->args[0] = (__u64)(unsigned long)&p->word;
+	pid = program_start(p);
+	stop(pid);
+	OK(regs_get(&regs, pid, &err));
+	EXPECT_EQ(regs_syscall_nr(&regs), SYS_futex);
+	code = regs_rewind_syscall(&regs);
+	EXPECT(code == -ERESTARTSYS || code == -ERESTART_RESTARTBLOCK);
+	expect_at_syscall(&regs);
+	EXPECT_EQ(regs_syscall_arg(&regs, 0), p->args[0]);
+	EXPECT_EQ(regs_syscall_arg(&regs, 2), 7);
+	OK(regs_set(&regs, pid, &err));
+	EXPECT_EQ(ptrace(PTRACE_DETACH, pid, NULL, NULL), 0);
+	usleep(50000);
+	EXPECT_EQ(p->done, 0);
+	p->word = 8;
+	EXPECT_EQ(syscall(SYS_futex, &p->word, FUTEX_WAKE, 1, NULL, NULL, 0), 1);
+	for (int i = 0; i < 1000 && !p->done; i++)
+		usleep(1000);
+	EXPECT_EQ(p->result, 0);
+	end(pid);
+}
+
+TEST(thread_outside_of_calls_is_in_none)
+{
+	pid_t pid = spinner();
+	struct regs regs, before;
+
+	OK(regs_get(&regs, pid, &err));
+	OK(regs_get(&before, pid, &err));
+	EXPECT_EQ(regs_syscall_nr(&regs), -1);
+	EXPECT_EQ(regs_rewind_syscall(&regs), 0);
+	EXPECT_MEMEQ(regs.set[0].data, before.set[0].data, regs.set[0].size);
+	end(pid);
+}
+
+TEST(rseq_section_is_left_for_its_abort_address)
+{
+	pid_t pid = spinner();
+	struct regs regs;
+
+	OK(regs_get_general(&regs, pid, &err));
+	regs_set_pc(&regs, 0x2000);
+	regs_leave_rseq(&regs, 0x1000, 0x1000, 0x9000);
+	EXPECT_EQ(regs_pc(&regs), 0x2000);
+	regs_leave_rseq(&regs, 0x2001, 0x1000, 0x9000);
+	EXPECT_EQ(regs_pc(&regs), 0x2000);
+	regs_leave_rseq(&regs, 0x2000, 1, 0x9000);
+	EXPECT_EQ(regs_pc(&regs), 0x9000);
+	end(pid);
+}

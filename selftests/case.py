@@ -115,6 +115,7 @@ class Case:
             os.closerange(3, 256)
             os.chdir(cwd or self.work)
             signal.pthread_sigmask(signal.SIG_SETMASK, [])
+            signal.signal(signal.SIGPIPE, signal.SIG_DFL)       # python ignores it
             if before:
                 before()
             os.execvpe(argv[0], argv, env or dict(os.environ))

@@ -59,21 +59,23 @@ help:
 
 # --- BPF: every bpf/*.bpf.c is linked into one object; details are called from a generated list
 BPF_OBJ := $(BPF_SRC:%.c=$O/%.o)
-BPF_CFLAGS := -g -O2 -target bpf -D__bpf__ -D__TARGET_ARCH_$(ARCH) -mcpu=v3 -Wall -Werror \
-	-Ivmlinux/$(ARCH) -Ibpf -I$O/bpf $(if $(SYSROOT),-isystem $(SYSROOT)/usr/include)
+# One vmlinux.h for all architectures: libbpf puts in the offsets. shared.bpf.c goes first (see there).
+BPF_CFLAGS := -g -O2 -target bpf -mcpu=v3 -Wall -Werror -Ivmlinux -Ibpf -I$O/bpf \
+	$(if $(SYSROOT),-isystem $(SYSROOT)/usr/include)
 
-$O/bpf/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h) $O/bpf/details.inc vmlinux/$(ARCH)/vmlinux.h
+$O/bpf/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h) $O/bpf/details.inc vmlinux/vmlinux.h
 	$(call msg,BPF,$@)mkdir -p $(@D) && $(CLANG) $(BPF_CFLAGS) -c $< -o $@
 
 $O/bpf/details.inc: FORCE
-	@mkdir -p $(@D); grep -ohE '^int [a-z_]+_detail\(' $(BPF_SRC) | sort | sed 's/^int \(.*\)_detail(/DETAIL(\1)/' > $@.new; \
+	@mkdir -p $(@D); grep -ohE '^int [a-z_0-9]+_detail\(' $(BPF_SRC) | sort | sed 's/^int \(.*\)_detail(/DETAIL(\1)/' > $@.new; \
 	cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 $O/crbpf.bpf.o: $(BPF_OBJ)
-	$(call msg,BPFLINK,$@)$(BPFTOOL) gen object $@ $^
+	$(call msg,BPFLINK,$@)$(BPFTOOL) gen object $@ $(sort $(filter %/shared.bpf.o,$^)) $(filter-out %/shared.bpf.o,$^)
 
 $O/crbpf.skel.h: $O/crbpf.bpf.o
-	$(call msg,SKEL,$@)$(BPFTOOL) gen skeleton $< name crbpf_bpf > $@
+	$(call msg,SKEL,$@)$(BPFTOOL) gen skeleton $< name crbpf_bpf > $@ && \
+	printf '#define CRBPF_BPF_HASH "%.16s"\n' "$$(sha256sum < $<)" >> $@
 
 # --- generated C
 $O/images/%.pb-c.c $O/images/%.pb-c.h: images/%.proto

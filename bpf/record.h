@@ -80,7 +80,7 @@ struct record_creds {
 
 /* Kernel fields of a sleeping call; which member counts, the call's number says. */
 struct record_restart {
-	__u64 fn;		/* 0 or not: is one armed */
+	__u64 fn;		/* identity; means something if the call returned -ERESTART_RESTARTBLOCK */
 	__u64 nanosleep_expires;	/* absolute, in @nanosleep_clock */
 	__u32 nanosleep_clock;
 	__u32 nanosleep_type;	/* TT_NATIVE 1, TT_COMPAT 2, 0 none */
@@ -123,7 +123,7 @@ struct task_record {
 	__u64 dl_runtime, dl_deadline, dl_period;
 	__u64 timer_slack_ns, default_timer_slack_ns;
 	__u64 cpus[RECORD_CPUS];
-	__u32 n_cpus;		/* nr_cpu_ids: bits that mean something */
+	__u32 n_cpus;		/* bits of @cpus that this kernel has (CONFIG_NR_CPUS) */
 	__u32 sched_reset_on_fork;
 
 	/* Signals */
@@ -146,7 +146,7 @@ struct task_record {
 	__u64 seccomp_filter;	/* identity of the newest filter */
 	__u32 seccomp_count;
 	__u32 syscall_user_dispatch;	/* x86: 1 if armed */
-	__u64 restore_sigmask;	/* 1 if saved_blocked holds the mask the task will have */
+	__u64 restore_sigmask;	/* 1: saved_blocked is the mask it will have; 2: only PTRACE_GETSIGMASK knows */
 
 	struct record_restart restart;
 	__u32 net_ns, ipc_ns, uts_ns, mnt_ns, cgroup_ns, time_ns, time_ns_children, pid_ns_children;
@@ -171,7 +171,11 @@ struct record_sigaction {
 };
 
 struct record_itimer {
-	__u64 value_ns;		/* real: absolute CLOCK_MONOTONIC; virtual, prof: CPU time at which it fires; 0 off */
+	/*
+	 * real: absolute CLOCK_MONOTONIC; virtual, prof: CPU time at which it fires; 0: off,
+	 * or (real, with an interval) it goes on when the pending SIGALRM is taken.
+	 */
+	__u64 value_ns;
 	__u64 interval_ns;
 };
 
@@ -240,6 +244,8 @@ struct timer_record {
 	__u64 requeue_pending;
 	__u32 is_pending;	/* its signal is queued now */
 	__u32 is_armed;
+	__u32 base_clock;	/* @expires_ns is in it: a relative CLOCK_REALTIME timer runs on CLOCK_MONOTONIC */
+	__u32 is_periodic_pending;	/* it is queued no more, and goes on when its signal is taken */
 };
 
 struct groups_record {

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef CRBPF_BPF_CONTROL_H
+#define CRBPF_BPF_CONTROL_H
+
+/*
+ * What user space tells the programs and what they count: the one variable of map
+ * ".data.control", which both sides map. User space writes it only between reads of
+ * an iterator, so neither side needs a lock.
+ */
+
+#include "record.h"
+
+#define CONTROL_RING_NAME   "records"
+#define CONTROL_WANTED_NAME "wanted"
+#define CONTROL_MAX_WANTED  (1 << 20)
+#define CONTROL_RING_SIZE   (4 << 20) /* more does not make a pass faster, and costs zeroed pages */
+
+enum control_flags {
+	CONTROL_PARTS = 1,
+	CONTROL_PATHS = 2,
+	CONTROL_DETAILS = 4,
+	CONTROL_FILTER = 8,     /* only processes whose number is a key of map "wanted" */
+	CONTROL_USER_ONLY = 16, /* no kernel threads */
+};
+
+struct record_control {
+	__u32 pass;
+	__u32 flags;    /* enum control_flags */
+	__u64 full;     /* records that found no room and were sent later */
+	__u64 sent[16]; /* records written so far in this pass, by enum record_type */
+
+	/*
+	 * An object whose records did not all fit is shown again by the kernel: how many
+	 * of them have been sent. User space clears @object when it begins a pass.
+	 */
+	__u64 object, instance;
+	__u32 done, next, part;
+	__u32 reserved;
+};
+
+#endif

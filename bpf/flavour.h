@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef CRBPF_BPF_FLAVOUR_H
+#define CRBPF_BPF_FLAVOUR_H
+
+/*
+ * Kernel types as other releases have them. libbpf drops what follows ___ in a name
+ * when it looks for the type, and bpf_core_field_exists says whether this kernel has
+ * that layout. Wherever the kind of a type changed (struct to pointer, short to enum)
+ * the test must be made on the flavour, or the size of the field is not resolved.
+ */
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+/*
+ * 7.x moved the robust list into task_struct.futex, rseq into a struct rseq_data, and
+ * dumpable from the flags of the mm to the task.
+ */
+struct futex_sched_data___new {
+	struct robust_list_head *robust_list;
+};
+struct rseq_data___new {
+	void *usrptr;
+	__u32 len, sig;
+};
+enum task_dumpable___new { TASK_DUMPABLE_OFF___new };
+struct task_exec_state___new {
+	enum task_dumpable___new dumpable;
+};
+struct task_struct___new {
+	struct futex_sched_data___new futex;
+	struct rseq_data___new rseq;
+	struct task_exec_state___new *exec_state;
+};
+/* before them the fields stood in task_struct itself; rseq_len is there since 6.3 */
+struct task_struct___old {
+	struct robust_list_head *robust_list;
+	struct rseq *rseq;
+	__u32 rseq_len, rseq_sig;
+};
+
+/* Not on every architecture: the generic entry code, and the flag that has no TIF bit. */
+struct thread_info___entry {
+	unsigned long syscall_work;
+};
+struct task_struct___entry {
+	struct thread_info___entry thread_info;
+	struct {
+		char *selector;
+		unsigned long offset, len;
+	} syscall_dispatch;
+	unsigned int restore_sigmask : 1;
+};
+enum syscall_work_bit___entry {
+	SYSCALL_WORK_BIT_SYSCALL_USER_DISPATCH___entry = 6,
+};
+
+/* mm.flags was a word until 6.17 wrapped it in mm_flags_t */
+struct mm_struct___word {
+	unsigned long flags;
+};
+struct mm_struct___bitmap {
+	struct {
+		unsigned long __mm_flags[1];
+	} flags;
+};
+/* bit 0 of the flags in mm_context_t is a 32-bit program on x86 and on arm64 */
+struct mm_struct___context {
+	struct {
+		unsigned long flags;
+	} context;
+};
+
+/* 7.1 renamed hrtimer.state to is_queued and gave its node another type */
+struct timerqueue_linked_node___new {
+	__s64 expires;
+};
+struct hrtimer___new {
+	struct timerqueue_linked_node___new node;
+	bool is_queued;
+};
+struct hrtimer___old {
+	struct timerqueue_node node;
+	__u8 state;
+};
+
+/* 6.13 embedded sigqueue and changed the list of timers from list_head to hlist (6.12) */
+struct k_itimer___old {
+	struct list_head list;
+	struct sigqueue *sigq;
+	int it_requeue_pending;
+	int it_active;
+};
+struct k_itimer___hlist {
+	struct hlist_node list;
+};
+struct k_itimer___new {
+	struct hlist_node list;
+	struct sigqueue sigq;
+	int it_status;
+	bool it_sig_periodic;
+};
+struct signal_struct___list {
+	struct list_head posix_timers;
+};
+struct signal_struct___hlist {
+	struct hlist_head posix_timers;
+};
+
+/* f_owner became a pointer, allocated when it is first set, in 6.12 */
+struct file___owner {
+	struct fown_struct f_owner;
+};
+
+/* 6.9 split file_lock: what flock, leases and POSIX locks share is file_lock_core */
+struct file_lock___old {
+	struct list_head fl_list;
+	void *fl_owner;
+	unsigned int fl_flags;
+	unsigned char fl_type;
+	unsigned int fl_pid;
+	struct file *fl_file;
+	__s64 fl_start, fl_end;
+};
+
+/* epitem.ffd: epoll_filefd until 7.0, then epoll_key */
+struct epoll_key___new {
+	struct file *file;
+	int fd;
+} __attribute__((packed));
+struct epitem___new {
+	struct epoll_key___new ffd;
+};
+
+/* struct tty_driver: types are enums since 6.17 */
+struct tty_driver___short {
+	short type, subtype;
+};
+/* an enum since 6.14; macros with other values before */
+enum tty_struct_flags___new {
+	TTY_OTHER_CLOSED___new = 2,
+	TTY_EXCLUSIVE___new = 3,
+	TTY_PTY_LOCK___new = 6,
+	TTY_HUPPED___new = 8,
+};
+
+/* only with CONFIG_WATCH_QUEUE */
+struct pipe_inode_info___watch {
+	void *watch_queue;
+};
+
+/*
+ * Only with CONFIG_ANON_VMA_NAME. In 6.1 it shares its place with the reverse map
+ * of files, so it means something only where vm_file is NULL.
+ */
+struct anon_vma_name___optional {
+	char name[0];
+};
+struct vm_area_struct___named {
+	struct anon_vma_name___optional *anon_name;
+};
+
+#pragma clang attribute pop
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef CRBPF_BPF_TASK_H
+#define CRBPF_BPF_TASK_H
+
+/* For the programs alone: the pieces of iter/task. All read struct view. */
+
+#include "common.h"
+
+extern struct task_record task_now;
+
+struct process_scratch {
+	struct process_record record;
+	char tail[3 * RECORD_PATH + 8];
+};
+extern struct process_scratch process_now;
+
+static __always_inline struct task_struct *viewed_task(void)
+{
+	return (struct task_struct *)view.task;
+}
+
+/* What a thread has: each fills its fields of task_now. */
+int task_identity(void); /* numbers, flags, parents of identity */
+int task_schedule(void);
+int task_state(void); /* signals, C library, security, sleeping call */
+int task_namespaces(void);
+int task_creds(void);
+
+/* Parts: return 1 if the ring is full, else 0 with the count in the record. */
+int task_signals(void);
+int task_groups(void);
+int process_signals(void);
+int process_timers(void);
+
+/* The thread group: each fills its fields of process_now.record. */
+int process_identity(void);
+int process_signal(void); /* limits, actions, interval timers */
+int process_memory(void);
+int process_places(void); /* program, working directory, root: all but their paths */
+
+/* Driver type << 16 | subtype of the terminal at @tty. */
+__u32 tty_driver_kind(__u64 tty);
+
+#endif

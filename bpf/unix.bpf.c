@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "sock.h"
+#include "unix.h"
+
+struct unix_walk {
+	__u64 head, at, bytes;
+	__u32 n_fds;
+} unix_walk;
+
+/* One message: what is left of it, and the descriptors in flight with it. */
+static long add_message(__u32 i, void *unused)
+{
+	struct sk_buff *skb = (struct sk_buff *)unix_walk.at;
+	struct unix_skb_parms *parms;
+	struct scm_fp_list *fds;
+
+	if (!unix_walk.at || unix_walk.at == unix_walk.head)
+		return 1;
+	parms = (void *)__builtin_preserve_access_index(&skb->cb);
+	unix_walk.bytes += BPF_CORE_READ(skb, len) - BPF_CORE_READ(parms, consumed);
+	fds = BPF_CORE_READ(parms, fp);
+	if (fds)
+		unix_walk.n_fds += BPF_CORE_READ(fds, count);
+	unix_walk.at = (__u64)BPF_CORE_READ(skb, next);
+	return 0;
+}
+
+static __always_inline void read_queue(struct sock *sk, struct unix_detail *d)
+{
+	d->receive_skbs = BPF_CORE_READ(sk, sk_receive_queue.qlen);
+	if (d->state == 10) /* a listener: each is a connection, not a message */
+		return;
+	unix_walk.head = (__u64)__builtin_preserve_access_index(&sk->sk_receive_queue);
+	unix_walk.at = (__u64)BPF_CORE_READ(sk, sk_receive_queue.next);
+	unix_walk.bytes = unix_walk.n_fds = 0;
+	bpf_loop(1 << 22, add_message, NULL, 0);
+	d->receive_bytes = unix_walk.bytes;
+	d->n_fds = unix_walk.n_fds;
+}
+
+static __always_inline void read_peer(struct sock *sk, struct unix_detail *d)
+{
+	struct sock *peer = BPF_CORE_READ((struct unix_sock *)sk, peer);
+	const struct cred *cred = BPF_CORE_READ(sk, sk_peer_cred);
+
+	d->peer = (__u64)peer;
+	if (peer) {
+		d->peer_ino = BPF_CORE_READ(peer, sk_socket, file, f_inode, i_ino);
+		d->peer_shutdown = BPF_CORE_READ(peer, sk_shutdown);
+	}
+	set_pid(&d->peer_pid, BPF_CORE_READ(sk, sk_peer_pid));
+	d->peer_uid = d->peer_gid = -1;
+	if (cred) {
+		d->peer_uid = BPF_CORE_READ(cred, euid.val);
+		d->peer_gid = BPF_CORE_READ(cred, egid.val);
+	}
+}
+
+static __always_inline void read_address(struct sock *sk, struct unix_detail *d)
+{
+	struct unix_sock *u = (struct unix_sock *)sk;
+	struct unix_address *address = BPF_CORE_READ(u, addr);
+	struct inode *inode = BPF_CORE_READ(u, path.dentry, d_inode);
+	__u32 length;
+
+	if (address) {
+		length = BPF_CORE_READ(address, len);
+		if (length > UNIX_DETAIL_ADDRESS)
+			length = UNIX_DETAIL_ADDRESS;
+		d->address_length = length;
+		bpf_probe_read_kernel(d->address, length,
+				      __builtin_preserve_access_index(&address->name[0]));
+	}
+	if (!inode)
+		return;
+	d->path_ino = BPF_CORE_READ(inode, i_ino);
+	d->path_dev = BPF_CORE_READ(inode, i_sb, s_dev);
+	d->path_mode = BPF_CORE_READ(inode, i_mode);
+	d->path_uid = BPF_CORE_READ(inode, i_uid.val);
+	d->path_gid = BPF_CORE_READ(inode, i_gid.val);
+	d->path_nlink = BPF_CORE_READ(inode, i_nlink);
+	d->path_mnt_id = mount_id(BPF_CORE_READ(u, path.mnt));
+}
+
+int unix_detail(void)
+{
+	struct unix_detail *d = detail_room(struct unix_detail);
+	struct sock *sk = file_sock();
+
+	if (!sk || BPF_CORE_READ(sk, __sk_common.skc_family) != AF_UNIX ||
+	    !bpf_core_type_exists(struct unix_sock))
+		return 0;
+	clear(d);
+	d->sk = (__u64)sk;
+	d->type = BPF_CORE_READ(sk, sk_type);
+	d->state = BPF_CORE_READ(sk, __sk_common.skc_state);
+	d->shutdown = BPF_CORE_READ(sk, sk_shutdown);
+	d->backlog = BPF_CORE_READ(sk, sk_ack_backlog);
+	d->max_backlog = BPF_CORE_READ(sk, sk_max_ack_backlog);
+	d->net_ns = sock_net_ns(sk);
+	d->send_bytes = BPF_CORE_READ(sk, sk_wmem_alloc.refs.counter) - 1;
+	read_queue(sk, d);
+	if (d->state == 10)
+		d->backlog = d->receive_skbs;
+	read_peer(sk, d);
+	read_address(sk, d);
+	return detail_done(DETAIL_UNIX, sizeof(*d));
+}

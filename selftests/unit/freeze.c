@@ -1,0 +1,438 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The freezer, on children of the test: does everything stand still, and go on as before? */
+#include "harness.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#include "dump/freezer.h"
+#include "lib/clock.h"
+#include "lib/err.h"
+
+struct board {
+	atomic_ulong ticks[64];
+	atomic_int stop, signals, failures;
+};
+
+static struct board *board_create(void)
+{
+	struct board *board = mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE,
+				   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	EXPECT(board != MAP_FAILED);
+	return board;
+}
+
+static void sleep_ms(long ms)
+{
+	struct timespec ts = { ms / 1000, ms % 1000 * 1000000 };
+
+	while (nanosleep(&ts, &ts) && errno == EINTR)
+		;
+}
+
+static char state_of(pid_t pid)
+{
+	char path[64], line[128], state = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	file = fopen(path, "r");
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "State: %c", &state) == 1)
+			break;
+	if (file)
+		fclose(file);
+	return state;
+}
+
+static struct freezer *freeze(pid_t pid)
+{
+	struct freezer *f = NULL;
+	struct error err = { 0 };
+
+	if (freezer_create(&f, pid, NULL, &err) || freezer_freeze(f, 5, &err))
+		FAIL("cannot freeze %d: %s", pid, err.text);
+	return f;
+}
+
+static void expect_still(const struct board *board, bool still)
+{
+	unsigned long before = 0, after = 0;
+
+	for (int i = 0; i < 64; i++)
+		before += board->ticks[i];
+	sleep_ms(50);
+	for (int i = 0; i < 64; i++)
+		after += board->ticks[i];
+	if (still)
+		EXPECT_EQ(before, after);
+	else
+		EXPECT_LT(before, after);
+}
+
+static _Noreturn void tick(atomic_ulong *counter)
+{
+	for (;;)
+		(*counter)++;
+}
+
+static void *tick_thread(void *counter)
+{
+	tick(counter);
+}
+
+/* A child with @threads threads and @children children, all counting. */
+static pid_t spawn_tree(struct board *board, int threads, int children)
+{
+	pid_t pid = fork();
+
+	if (pid)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (int i = 1; i <= children; i++)
+		if (!fork()) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			tick(&board->ticks[i]);
+		}
+	for (int i = 1; i < threads; i++) {
+		pthread_t thread;
+
+		pthread_create(&thread, NULL, tick_thread, &board->ticks[32 + i]);
+	}
+	tick(&board->ticks[0]);
+}
+
+static void end(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+TEST(threads_and_children_stand_still_and_go_on)
+{
+	struct board *board = board_create();
+	pid_t pid = spawn_tree(board, 8, 5);
+	struct error err = { 0 };
+	const pid_t *pids;
+	struct freezer *f;
+
+	sleep_ms(50);
+	f = freeze(pid);
+	EXPECT_EQ(freezer_pids(f, &pids), 6);
+	EXPECT_EQ(pids[0], pid);
+	EXPECT_GE(freezer_pidfd(f, pids[3]), 0);
+	EXPECT_EQ(state_of(pids[5]), 't');
+	expect_still(board, true);
+	EXPECT_EQ(freezer_thaw(f, THAW_RUN, &err), 0);
+	expect_still(board, false);
+	freezer_destroy(f);
+	end(pid);
+}
+
+TEST(a_forgotten_freezer_thaws)
+{
+	struct board *board = board_create();
+	pid_t pid = spawn_tree(board, 2, 0);
+
+	freezer_destroy(freeze(pid));
+	expect_still(board, false);
+	end(pid);
+}
+
+TEST(a_killed_tracer_leaves_the_tree_running)
+{
+	struct board *board = board_create();
+	pid_t pid = spawn_tree(board, 3, 2), tracer;
+
+	sleep_ms(20);
+	tracer = fork();
+	if (!tracer) {
+		freeze(pid);
+		board->stop = 1;
+		pause();
+	}
+	while (!board->stop)
+		sleep_ms(1);
+	expect_still(board, true);
+	end(tracer);
+	expect_still(board, false);
+	end(pid);
+}
+
+TEST(kill_leaves_nobody)
+{
+	struct board *board = board_create();
+	pid_t pid = spawn_tree(board, 4, 3);
+	struct error err = { 0 };
+	pid_t pids[4];
+	const pid_t *list;
+	struct freezer *f;
+
+	sleep_ms(50);
+	f = freeze(pid);
+	EXPECT_EQ(freezer_pids(f, &list), 4);
+	memcpy(pids, list, sizeof(pids));
+	EXPECT_EQ(freezer_thaw(f, THAW_KILL, &err), 0);
+	for (int i = 0; i < 4; i++)
+		EXPECT(!state_of(pids[i]) || state_of(pids[i]) == 'Z');
+	freezer_destroy(f);
+}
+
+TEST(stop_leaves_all_stopped)
+{
+	struct board *board = board_create();
+	pid_t pid = spawn_tree(board, 4, 2);
+	struct error err = { 0 };
+	struct freezer *f;
+
+	sleep_ms(50);
+	f = freeze(pid);
+	expect_still(board, true);
+	EXPECT_EQ(freezer_thaw(f, THAW_STOP, &err), 0);
+	freezer_destroy(f);
+	expect_still(board, true);
+	EXPECT_EQ(state_of(pid), 'T');
+	kill(pid, SIGCONT);
+	expect_still(board, false);
+	end(pid);
+}
+
+TEST(a_stopped_job_stays_stopped)
+{
+	struct board *board = board_create();
+	pid_t pid = spawn_tree(board, 2, 0);
+	struct freezer *f;
+
+	sleep_ms(20);
+	kill(pid, SIGTSTP);
+	kill(pid, SIGSTOP);
+	waitpid(pid, NULL, WUNTRACED);
+	f = freeze(pid);
+	freezer_destroy(f);
+	sleep_ms(10);
+	EXPECT_EQ(state_of(pid), 'T');
+	EXPECT_EQ(waitpid(pid, NULL, WUNTRACED | WNOHANG), 0);
+	kill(pid, SIGCONT);
+	expect_still(board, false);
+	end(pid);
+}
+
+static struct board *storm;
+
+static void count_signal(int signo)
+{
+	storm->signals++;
+}
+
+TEST(no_signal_is_lost)
+{
+	pid_t pid;
+
+	storm = board_create();
+	pid = fork();
+	if (!pid) {
+		signal(SIGUSR1, count_signal);
+		storm->stop = 1;
+		tick(&storm->ticks[0]);
+	}
+	while (!storm->stop)
+		sleep_ms(1);
+	for (int i = 1; i <= 200; i++) {
+		struct freezer *f;
+
+		/* one signal at a time: standard signals do not queue */
+		kill(pid, SIGUSR1);
+		f = freeze(pid);
+		if (i & 1)
+			freezer_thaw(f, THAW_RUN, NULL);
+		freezer_destroy(f);
+		for (int wait = 0; wait < 1000 && storm->signals < i; wait++)
+			sleep_ms(1);
+		EXPECT_EQ(storm->signals, i);
+	}
+	end(pid);
+}
+
+TEST(a_vfork_parent_is_caught_in_the_end)
+{
+	struct board *board = board_create();
+	pid_t pid = fork();
+
+	if (!pid) {
+		for (;;) {
+			pid_t child = vfork();
+
+			if (!child) {
+				usleep(3000);
+				_exit(0);
+			}
+			waitpid(child, NULL, 0);
+			board->ticks[0]++;
+		}
+	}
+	sleep_ms(20);
+	for (int i = 0; i < 10; i++) {
+		struct freezer *f = freeze(pid);
+
+		expect_still(board, true);
+		freezer_destroy(f);
+		expect_still(board, false);
+	}
+	end(pid);
+}
+
+TEST(a_vfork_child_that_stays_is_an_error)
+{
+	struct error err = { 0 };
+	struct freezer *f;
+	pid_t pid = fork();
+
+	if (!pid) {
+		if (!vfork()) {
+			pause();
+			_exit(0);
+		}
+		_exit(0);
+	}
+	sleep_ms(20);
+	EXPECT_EQ(freezer_create(&f, pid, NULL, &err), 0);
+	EXPECT_EQ(freezer_freeze(f, 1, &err), -ETIMEDOUT);
+	EXPECT(strstr(err.text, "does not stop"));
+	freezer_destroy(f);
+	kill(pid, SIGKILL);
+}
+
+TEST(epoll_wait_goes_on)
+{
+	struct board *board = board_create();
+	pid_t pid = fork();
+
+	if (!pid) {
+		int epoll = epoll_create1(0);
+		struct epoll_event event;
+
+		board->ticks[0] = 1;
+		if (epoll_wait(epoll, &event, 1, 1500) < 0)
+			board->failures = errno;
+		board->ticks[1] = 1;
+		pause();
+	}
+	sleep_ms(50);
+	for (int i = 0; i < 5; i++) {
+		freezer_destroy(freeze(pid));
+		sleep_ms(10);
+	}
+	EXPECT_EQ(board->failures, 0);
+	EXPECT_EQ(board->ticks[1], 0);
+	sleep_ms(1600);
+	EXPECT_EQ(board->failures, 0);
+	EXPECT_EQ(board->ticks[1], 1);
+	end(pid);
+}
+
+TEST(a_timed_sleep_keeps_its_deadline)
+{
+	struct board *board = board_create();
+	pid_t pid = fork();
+
+	if (!pid) {
+		struct timespec ts = { .tv_nsec = 500000000 };
+		long long start = clock_ns();
+
+		if (nanosleep(&ts, NULL))
+			board->failures = errno;
+		board->ticks[0] = (unsigned long)((clock_ns() - start) / 1000000);
+		pause();
+	}
+	for (int i = 0; i < 4; i++) {
+		struct freezer *f;
+
+		sleep_ms(50);
+		f = freeze(pid);
+		sleep_ms(30);
+		freezer_destroy(f);
+	}
+	sleep_ms(600);
+	EXPECT_EQ(board->failures, 0);
+	EXPECT_GE(board->ticks[0], 500);
+	EXPECT_LT(board->ticks[0], 560);
+	end(pid);
+}
+
+TEST(zombies_are_listed)
+{
+	const pid_t *pids;
+	struct freezer *f;
+	pid_t pid = fork(), zombie;
+
+	if (!pid) {
+		if (!fork())
+			_exit(7);
+		for (;;)
+			pause();
+	}
+	sleep_ms(50);
+	f = freeze(pid);
+	EXPECT_EQ(freezer_pids(f, &pids), 2);
+	zombie = pids[1];
+	EXPECT_EQ(state_of(zombie), 'Z');
+	freezer_destroy(f);
+	EXPECT_EQ(state_of(zombie), 'Z');
+	end(pid);
+}
+
+TEST(what_cannot_be_frozen_is_said)
+{
+	struct error err = { 0 };
+	struct freezer *f = NULL;
+
+	EXPECT_EQ(freezer_create(&f, getpid(), NULL, &err), -EINVAL);
+	EXPECT(strstr(err.text, "cannot freeze itself"));
+	error_deinit(&err);
+	EXPECT_EQ(freezer_create(&f, getppid(), NULL, &err), -EINVAL);
+	error_deinit(&err);
+	EXPECT_EQ(freezer_create(&f, 4194303, NULL, &err), -ESRCH);
+	error_deinit(&err);
+}
+
+static void *short_thread(void *arg)
+{
+	return arg;
+}
+
+TEST(a_changing_tree_is_caught)
+{
+	struct board *board = board_create();
+	pid_t pid = fork();
+
+	if (!pid) {
+		for (;;) {
+			pthread_t thread;
+			pid_t child = fork();
+
+			if (!child)
+				_exit(0);
+			if (!pthread_create(&thread, NULL, short_thread, NULL))
+				pthread_join(thread, NULL);
+			waitpid(child, NULL, 0);
+			board->ticks[0]++;
+		}
+	}
+	sleep_ms(20);
+	for (int i = 0; i < 50; i++) {
+		struct freezer *f = freeze(pid);
+
+		if (i % 10 == 0)
+			expect_still(board, true);
+		freezer_destroy(f);
+		sleep_ms(1);
+	}
+	expect_still(board, false);
+	EXPECT_EQ(waitpid(pid, NULL, WNOHANG), 0);
+	end(pid);
+}

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "judge.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "judge-tree.h"
+#include "kind.h"
+#include "lib/err.h"
+#include "snapshot.h"
+
+/* A mapping that was split has one obstacle, not thousands. */
+static bool is_repeated(const struct judge *j, const struct obstacle *o)
+{
+	const struct obstacle *last = j->n ? &j->list[j->n - 1] : NULL;
+
+	return last && o->vma && last->vma && last->process == o->process &&
+	       !strcmp(last->kind, o->kind) && !strcmp(last->text, o->text);
+}
+
+__attribute__((format(printf, 4, 0))) static void add(struct judge *j, struct obstacle o,
+						      const char *hint, const char *fmt, va_list ap)
+{
+	struct obstacle *slot;
+	char *text = NULL;
+
+	if (vasprintf(&text, fmt, ap) < 0)
+		text = NULL;
+	o.text = text ? arena_strdup(&j->arena, text) : NULL;
+	o.hint = hint ? arena_strdup(&j->arena, hint) : NULL;
+	free(text);
+	if (!o.text || (hint && !o.hint)) {
+		j->no_memory = true;
+		return;
+	}
+	if (is_repeated(j, &o))
+		return;
+	slot = array_add(j->list, j->n);
+	if (!slot) {
+		j->no_memory = true;
+		return;
+	}
+	*slot = o;
+	j->n_obstacles += o.verdict == VERDICT_OBSTACLE;
+}
+
+void judge_file(struct judge *j, const struct file *file, const char *kind, const char *hint,
+		const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	add(j,
+	    (struct obstacle){ VERDICT_OBSTACLE, file->process, NULL, file, NULL, file->fd, kind, NULL,
+			       NULL },
+	    hint, fmt, ap);
+	va_end(ap);
+}
+
+void judge_vma(struct judge *j, const struct process *process, const struct vma *vma,
+	       const char *kind, const char *hint, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	add(j, (struct obstacle){ VERDICT_OBSTACLE, process, NULL, NULL, vma, 0, kind, NULL, NULL },
+	    hint, fmt, ap);
+	va_end(ap);
+}
+
+void judge_task(struct judge *j, const struct task *task, const char *kind, const char *hint,
+		const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	add(j,
+	    (struct obstacle){ VERDICT_OBSTACLE, task->process, task, NULL, NULL, 0, kind, NULL, NULL },
+	    hint, fmt, ap);
+	va_end(ap);
+}
+
+void judge_process(struct judge *j, const struct process *process, const char *kind,
+		   const char *hint, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	add(j, (struct obstacle){ VERDICT_OBSTACLE, process, NULL, NULL, NULL, 0, kind, NULL, NULL },
+	    hint, fmt, ap);
+	va_end(ap);
+}
+
+void judge_soften(struct judge *j)
+{
+	struct obstacle *last = j->n ? &j->list[j->n - 1] : NULL;
+
+	if (!last || last->verdict == VERDICT_WARNING)
+		return;
+	last->verdict = VERDICT_WARNING;
+	j->n_obstacles--;
+}
+
+static void judge_one_file(struct judge *j, struct file *f)
+{
+	const struct kind *other;
+
+	f->kind = kind_of_file(f, &other);
+	if (other)
+		judge_file(j, f, "descriptor", "report this as a bug of crbpf",
+			   "two kinds claim it, one is %s", other->name);
+	else if (!f->kind)
+		judge_file(j, f, f->rec->anon_name[0] ? f->rec->anon_name : "descriptor",
+			   "close it before the checkpoint", "cannot be carried yet");
+	else if (f->kind->file->judge)
+		f->kind->file->judge(j, f);
+}
+
+static void judge_one_vma(struct judge *j, const struct process *p, struct vma *v)
+{
+	const struct kind *other;
+
+	v->kind = kind_of_vma(v, &other);
+	if (other)
+		judge_vma(j, p, v, "mapping", "report this as a bug of crbpf",
+			  "two kinds claim it, one is %s", other->name);
+	else if (!v->kind)
+		judge_vma(j, p, v, "mapping", "unmap it before the checkpoint",
+			  "cannot be carried yet");
+	else if (v->kind->vma->judge)
+		v->kind->vma->judge(j, p, v);
+}
+
+static void judge_tasks(struct judge *j, const struct process *p)
+{
+	for (size_t i = 0; i < p->n_tasks; i++)
+		for (const struct kind *const *k = kinds; *k; k++)
+			if ((*k)->task && (*k)->task->judge)
+				(*k)->task->judge(j, &p->tasks[i]);
+}
+
+int judge_run(struct judge *j, struct error *err)
+{
+	struct snapshot *snap = j->snap;
+	struct judge_tree tree;
+
+	judge_tree_init(&tree);
+	for (size_t i = 0; i < snap->n_processes; i++) {
+		judge_tree(j, snap->processes[i], &tree);
+		judge_tasks(j, snap->processes[i]);
+	}
+	for (size_t i = 0; i < snap->n_mms; i++)
+		for (size_t k = 0; k < snap->mms[i].n_vmas; k++)
+			judge_one_vma(j, snap->mms[i].process, &snap->mms[i].vmas[k]);
+	for (size_t i = 0; i < snap->n_files; i++)
+		judge_one_file(j, snap->files[i]);
+	return j->no_memory ? fail(err, ENOMEM, "cannot list the obstacles") : 0;
+}
+
+void judge_deinit(struct judge *j)
+{
+	free(j->list);
+	arena_deinit(&j->arena);
+	*j = (struct judge){ 0 };
+}
+
+char *obstacle_line(const struct obstacle *o)
+{
+	const char *comm = o->task ? o->task->rec->comm : o->process->tasks[0].rec->comm;
+	char who[64], where[64] = "";
+	const char *path = "";
+	char *line;
+
+	snprintf(who, sizeof(who), "%s %d (%.15s)", o->task ? "thread" : "process",
+		 o->task ? o->task->tid : o->process->pid, comm);
+	if (o->file) {
+		snprintf(where, sizeof(where), ": fd %u", o->fd);
+		path = o->file->path;
+	} else if (o->vma) {
+		snprintf(where, sizeof(where), ": mapping %llx-%llx",
+			 (unsigned long long)o->vma->start, (unsigned long long)o->vma->end);
+		path = *o->vma->path ? o->vma->path : o->vma->anon_name;
+	}
+	if (asprintf(&line, "%s%s%s%s: %s: %s%s%s%s", who, where, *path ? " " : "", path, o->kind,
+		     o->text, o->hint ? " (try: " : "", o->hint ?: "", o->hint ? ")" : "") < 0)
+		return NULL;
+	return line;
+}

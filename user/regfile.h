@@ -44,7 +44,7 @@ struct regfile_source {
 int regfile_describe(struct dump *d, FileEntry *entry, const struct regfile_source *src,
 		     FownEntry *fown);
 
-/* Writes a REG entry with the path and flags of descriptor @f, for kinds that need its name. Its id, or 0. */
+/* Writes a REG entry with the path, flags and owner of descriptor @f, for kinds that need its name. Its id, or 0. */
 uint32_t regfile_name(struct dump *d, struct file *f);
 
 /* Removes the temporary links that a failed dump made. */

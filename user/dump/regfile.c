@@ -224,13 +224,14 @@ int regfile_describe(struct dump *d, FileEntry *entry, const struct regfile_sour
 	return rc;
 }
 
-static int write_entry(struct dump *d, FileEntry *entry, const struct regfile_source *src)
+static int write_entry(struct dump *d, FileEntry *entry, const struct regfile_source *src,
+		       FownEntry *fown)
 {
 	int rc;
 
 	entry->type = FD_TYPES__REG;
 	entry->id = dump_new_file_id(d);
-	rc = regfile_describe(d, entry, src, NULL);
+	rc = regfile_describe(d, entry, src, fown);
 	return rc ? rc : dump_file_entry(d, entry);
 }
 
@@ -258,7 +259,7 @@ uint32_t dump_regfile(struct dump *d, const char *path, uint32_t dev, uint64_t i
 	}
 	src.mode = st.st_mode;
 	src.size = st.st_size;
-	if (write_entry(d, &entry, &src))
+	if (write_entry(d, &entry, &src, NULL))
 		return 0;
 	return note(d, t->files, dev, ino, mnt_id, entry.id) ? entry.id : 0;
 }
@@ -282,5 +283,5 @@ uint32_t regfile_name(struct dump *d, struct file *f)
 		if (src.fd < 0)
 			return 0;
 	}
-	return write_entry(d, &entry, &src) ? 0 : entry.id;
+	return write_entry(d, &entry, &src, dump_fown(d, f)) ? 0 : entry.id;
 }

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "pipebuf.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "dump/dump.h"
+#include "fdinfo.pb-c.h"
+#include "fdutil.h"
+#include "kind.h"
+#include "lib/err.h"
+#include "pipe.pb-c.h"
+#include "restore/restore.h"
+
+static bool claims(const struct file *f)
+{
+	return f->rec->s_magic == MAGIC_PIPEFS && !file_is_path(f);
+}
+
+static void judge(struct judge *j, struct file *f)
+{
+	judge_pipe(j, f, "pipe");
+}
+
+static int describe(struct dump *d, struct file *f, FileEntry *entry)
+{
+	PipeEntry *pipe = dump_message(d, &pipe_entry__descriptor);
+
+	if (!pipe || !(pipe->fown = dump_fown(d, f)))
+		return fail(d->err, ENOMEM, "cannot describe it");
+	pipe->id = f->id;
+	pipe->pipe_id = f->rec->ino;
+	pipe->flags = file_flags(f);
+	entry->pipe = pipe;
+	if (file_can_read(f) && pipe_first(&d->snap, f, true) == f)
+		return dump_pipe_data(d, f, IMAGE_PIPES_DATA, pipe->pipe_id);
+	return 0;
+}
+
+static int check(struct restore *r, struct new_file *f)
+{
+	const PipeEntry *pipe = f->entry->pipe;
+
+	if (!pipe || pipe->id != f->id)
+		return fail(r->err, 0, "it says nothing of a pipe");
+	if (check_flags(r, f, pipe->flags))
+		return r->err->code;
+	return pipe_add_end(r, f, pipe->pipe_id);
+}
+
+/* An end beyond the two that a pipe is born with was opened through /proc: so is this. */
+static int open_end(struct restore *r, struct new_file *f, int ends[2], bool given[2])
+{
+	uint32_t access = f->entry->pipe->flags & O_ACCMODE;
+	char path[64];
+
+	for (int side = 0; side < 2; side++) {
+		if (access != (side ? O_WRONLY : O_RDONLY) || given[side])
+			continue;
+		f->fd = ends[side];
+		given[side] = true;
+		return 0;
+	}
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", ends[0]);
+	f->fd = open(path, access | O_NONBLOCK | O_CLOEXEC);
+	return f->fd < 0 ? fail(r->err, errno, "cannot open a pipe again") : 0;
+}
+
+static int make_pipe(struct restore *r, struct new_file *first, int *ret_fd)
+{
+	bool given[2] = { false, false };
+	int ends[2], rc = 0;
+
+	if (pipe2(ends, O_CLOEXEC))
+		return fail(r->err, errno, "cannot create a pipe");
+	if (ret_fd) {
+		*ret_fd = fcntl(ends[1], F_DUPFD_CLOEXEC, 0);
+		if (*ret_fd < 0)
+			rc = fail(r->err, errno, "cannot create a pipe");
+	}
+	for (struct new_file *f = first; f && !rc; f = ((struct pipe_end *)f->data)->next)
+		rc = open_end(r, f, ends, given);
+	for (int side = 0; side < 2; side++)
+		if (!given[side])
+			close(ends[side]);
+	return rc;
+}
+
+static int open_pipe(struct restore *r, struct new_file *f)
+{
+	int rc = restore_pipe_data(r, IMAGE_PIPES_DATA, FD_TYPES__PIPE, make_pipe);
+
+	if (rc || f->fd >= 0)
+		return rc;
+	return make_pipe(r, pipe_ends(r, FD_TYPES__PIPE, f->entry->pipe->pipe_id), NULL);
+}
+
+static int connect_pipe(struct restore *r, struct new_file *f)
+{
+	return connect_fown_flags(r, f, f->entry->pipe->fown, f->entry->pipe->flags);
+}
+
+static const struct file_ops file_ops = {
+	.type = FD_TYPES__PIPE,
+	.claims = claims,
+	.judge = judge,
+	.describe = describe,
+	.check = check,
+	.open = open_pipe,
+	.connect = connect_pipe,
+};
+
+const struct kind kind_pipe = { .name = "pipe", .file = &file_ops };

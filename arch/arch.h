@@ -89,6 +89,8 @@ long regs_rewind_syscall(struct regs *regs);
  * processor, whose kernel has forgotten the first argument by then.
  */
 bool regs_repeat_syscall(struct regs *regs);
+/* The call, interrupted or waiting to be restarted, is over: the thread goes on behind it with @result. */
+void regs_end_syscall(struct regs *regs, long result);
 /*
  * Prepares the general registers so that a thread in a syscall-exit or interrupt
  * stop of a call that ended in -ERESTART_RESTARTBLOCK goes on sleeping when it is

@@ -153,6 +153,16 @@ __u64 regs_syscall_pc(const struct regs *regs)
 	return general(regs)->pc;
 }
 
+void regs_end_syscall(struct regs *regs, long result)
+{
+	struct user_regs_struct *gp = general(regs);
+
+	/* Rewound by the kernel already, as of every call that regs_syscall_nr tells of. */
+	if (regs_syscall_nr(regs) >= 0)
+		gp->pc += sizeof(__u32);
+	gp->regs[0] = (__u64)result;
+}
+
 void regs_rearm_syscall(struct regs *regs, long nr)
 {
 	/* The pc stands at the svc: that is all the kernel asks for. */

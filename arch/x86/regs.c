@@ -171,6 +171,11 @@ __u64 regs_syscall_pc(const struct regs *regs)
 	return general(regs)->rip - SYSCALL_SIZE;
 }
 
+void regs_end_syscall(struct regs *regs, long result)
+{
+	general(regs)->rax = (__u64)result;
+}
+
 void regs_rearm_syscall(struct regs *regs, long nr)
 {
 	struct user_regs_struct *gp = general(regs);

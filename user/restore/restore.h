@@ -82,6 +82,7 @@ struct new_task {
 	CoreEntry *core;
 	struct regs regs;		/* from the core, checked */
 	struct injected *injected;	/* NULL before it exists, and after it was handed over */
+	bool is_released;		/* handed over: still traced and stopped until resume */
 };
 
 struct new_process {
@@ -149,6 +150,7 @@ struct restore {
 	uint64_t lowest_address;	/* below it nothing may be mapped */
 	pid_t home_sid, home_pgid;	/* session and group of this process: a shell job joins them */
 
+	int pidfd;			/* of this process, at that number in every task too; -1 */
 	uint64_t engine_address;	/* free in every task and here */
 	struct engine *engine;
 	struct vdso vdso;		/* of this process, which the tree begins with */
@@ -202,7 +204,12 @@ int restore_fd_flags(struct restore *r, int fd, uint32_t flags);
  * The descriptor is the caller's. Implemented in user/kind/regfile.c.
  */
 int restore_open_regfile(struct restore *r, uint32_t id, int flags, struct error *err);
-/* The descriptor of @f in task @t of a process that owns it: its number, or -1. */
+/*
+ * Has @t duplicate @fd of this process to a free number of its own (runs its batch),
+ * which is returned: the caller queues its close. -errno with the error set.
+ */
+int restore_lend_fd(struct restore *r, struct new_task *t, int fd);
+/* The number of @f in process @p (its table may be another's), or -1. */
 int restore_fd_of(const struct new_process *p, const struct new_file *f);
 
 #endif

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Address spaces: cleared, mapped, filled, protected; all by calls that the tasks make themselves. */
+#include "restore/memory.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#include "arch/arch.h"
+#include "inject/batch.h"
+#include "inject/engine.h"
+#include "kind.h"
+#include "lib/err.h"
+#include "mm.pb-c.h"
+#include "restore/plan.h"
+#include "restore/restore.h"
+
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102
+#endif
+#ifndef PR_SET_VMA
+#define PR_SET_VMA 0x53564d41
+#define PR_SET_VMA_ANON_NAME 0
+#endif
+
+static struct batch *batch_of(const struct new_process *p)
+{
+	return injected_batch(p->tasks[0].injected);
+}
+
+static int unmap(struct batch *batch, uint64_t start, uint64_t end)
+{
+	if (start >= end)
+		return 0;
+	return batch_call(batch, "unmapping %llx-%llx", start, end, ENGINE_SUCCESS, 0, NULL,
+			  SYS_munmap, (const __u64[6]){ start, end - start });
+}
+
+static int by_start(const void *a, const void *b)
+{
+	const struct span *x = a, *y = b;
+
+	return (x->start > y->start) - (x->start < y->start);
+}
+
+/* What stays when a process is cleared, in ascending order. The caller frees *@ret. */
+static int list_kept(struct restore *r, const struct new_process *p, struct span **ret, size_t *ret_n)
+{
+	struct span *kept = calloc(p->n_vmas + 2, sizeof(*kept));
+	size_t n = 0;
+
+	if (!kept)
+		return -ENOMEM;
+	kept[n++] = (struct span){ r->engine_address, r->engine_address + engine_size(r->n_threads) };
+	if (p->vdso_now.text_size)
+		kept[n++] = (struct span){ p->vdso_now.vvar, p->vdso_now.text + p->vdso_now.text_size };
+	for (size_t i = 0; i < p->n_vmas; i++)
+		if (p->vmas[i].inherited)
+			kept[n++] = (struct span){ p->vmas[i].entry->start, p->vmas[i].entry->end };
+	qsort(kept, n, sizeof(*kept), by_start);
+	*ret = kept;
+	*ret_n = n;
+	return 0;
+}
+
+int memory_clear(struct restore *r, struct new_process *p, struct error *err)
+{
+	struct batch *batch = batch_of(p);
+	struct span *kept;
+	uint64_t end = 0;
+	size_t n;
+	int ret = 0;
+
+	if (list_kept(r, p, &kept, &n))
+		return fail(err, ENOMEM, "cannot restore the memory");
+	for (size_t i = 0; i < n && !ret; i++) {
+		ret = unmap(batch, end, kept[i].start);
+		end = kept[i].end;
+	}
+	free(kept);
+	if (!ret)
+		ret = unmap(batch, end, arch_task_size());
+	return batch_run(batch, err) ?: ret;
+}
+
+/* The vDSO first: until it stands at its place it may be in the way of a mapping. */
+static int map_vdso(struct new_process *p, struct batch *batch, struct error *err)
+{
+	int ret = 0;
+
+	if (p->vdso.text_size)
+		ret = arch_vdso_move(batch, &p->vdso_now, &p->vdso, err);
+	else if (p->vdso_now.text_size)
+		ret = unmap(batch, p->vdso_now.vvar, p->vdso_now.text + p->vdso_now.text_size);
+	p->vdso_now = p->vdso;
+	return ret;
+}
+
+static int protect(struct batch *batch, const VmaEntry *entry, int prot)
+{
+	return batch_call(batch, "protecting %llx-%llx", entry->start, entry->end, ENGINE_SUCCESS, 0,
+			  NULL, SYS_mprotect,
+			  (const __u64[6]){ entry->start, entry->end - entry->start, (__u64)prot });
+}
+
+static int drop_pages(const struct restore *r, const struct new_process *p, struct batch *batch)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < p->n_drops && !ret; i++) {
+		uint64_t start = p->drops[i].start, size = p->drops[i].count * r->page_size;
+
+		ret = batch_call(batch, "dropping the parent's pages %llx-%llx", start, start + size,
+				 ENGINE_SUCCESS, 0, NULL, SYS_madvise,
+				 (const __u64[6]){ start, size, MADV_DONTNEED });
+	}
+	return ret;
+}
+
+/* Queues what makes the mappings of @p, and starts it. */
+static int start_mapping(struct restore *r, struct new_process *p, struct error *err)
+{
+	struct new_task *t = &p->tasks[0];
+	struct batch *batch = batch_of(p);
+	int ret = map_vdso(p, batch, err);
+
+	for (size_t i = 0; i < p->n_vmas && !ret; i++) {
+		const struct new_vma *v = &p->vmas[i];
+
+		if (!v->inherited && v->kind->vma->map)
+			ret = v->kind->vma->map(r, t, v, v->fd, batch);
+		else if (v->inherited && v->has_pages && !(v->born_prot & PROT_WRITE))
+			ret = protect(batch, v->entry, v->born_prot | PROT_WRITE);
+	}
+	ret = ret ?: drop_pages(r, p, batch);
+	return batch_start(batch, err) ?: ret;
+}
+
+static int advise(const struct new_vma *v, struct batch *batch)
+{
+	const VmaEntry *entry = v->entry;
+	int ret = 0;
+
+	for (unsigned int bit = 0; bit < 64 && !ret; bit++)
+		if (entry->madv & 1ull << bit)
+			ret = batch_call(batch, "advising %llx (%llu)", entry->start, bit,
+					 ENGINE_SUCCESS, 0, NULL, SYS_madvise,
+					 (const __u64[6]){ entry->start, entry->end - entry->start, bit });
+	return ret;
+}
+
+/* A name is a comfort: kernels without names are no reason to fail. */
+static int name(const struct new_vma *v, struct batch *batch)
+{
+	const VmaEntry *entry = v->entry;
+	size_t size = strlen(entry->anon_name) + 1;
+	__u64 text;
+
+	if (batch_reserve(batch, 1, size) || !(text = batch_data(batch, entry->anon_name, size, NULL)))
+		return 0;
+	return batch_try(batch, "naming a mapping", SYS_prctl, PR_SET_VMA, PR_SET_VMA_ANON_NAME,
+			 entry->start, entry->end - entry->start, text);
+}
+
+/* What protection the mapping has while it is filled. */
+static int current_prot(const struct new_vma *v)
+{
+	if (!v->inherited)
+		return v->map_prot;
+	return v->born_prot | (v->has_pages ? PROT_WRITE : 0);
+}
+
+static int start_finishing(struct new_process *p, struct error *err)
+{
+	struct batch *batch = batch_of(p);
+	int ret = 0;
+
+	for (size_t i = 0; i < p->n_vmas && !ret; i++) {
+		const struct new_vma *v = &p->vmas[i];
+
+		if (current_prot(v) != (int)v->entry->prot)
+			ret = protect(batch, v->entry, (int)v->entry->prot);
+		if (!ret && v->entry->madv)
+			ret = advise(v, batch);
+		if (!ret && v->entry->anon_name && *v->entry->anon_name)
+			ret = name(v, batch);
+		/* Locks are not inherited, and a kind need not map with them. */
+		if (!ret && v->entry->flags & MAP_LOCKED)
+			ret = batch_call(batch, "locking %llx-%llx", v->entry->start, v->entry->end,
+					 ENGINE_SUCCESS, 0, NULL, SYS_mlock,
+					 (const __u64[6]){ v->entry->start,
+							   v->entry->end - v->entry->start });
+	}
+	for (size_t i = 0; i < p->n_guards && !ret; i++)
+		ret = batch_call(batch, "guarding %llx-%llx", p->guards[i]->start, p->guards[i]->end,
+				 ENGINE_SUCCESS, 0, NULL, SYS_madvise,
+				 (const __u64[6]){ p->guards[i]->start,
+						   p->guards[i]->end - p->guards[i]->start,
+						   MADV_GUARD_INSTALL });
+	return batch_start(batch, err) ?: ret;
+}
+
+/* Waits for the batches of all, also if one has failed: none is left running. */
+static int finish_all(struct new_process **ps, size_t n, int ret, struct error *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		int ended = batch_finish(batch_of(ps[i]), ret ? NULL : err);
+
+		if (ended && !ret)
+			ret = fail_in(err, "process %d", ps[i]->pid);
+	}
+	return ret;
+}
+
+int memory_restore(struct restore *r, struct new_process **ps, size_t n, struct error *err)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < n && !ret; i++)
+		if (start_mapping(r, ps[i], err))
+			ret = fail_in(err, "process %d", ps[i]->pid);
+	ret = finish_all(ps, n, ret, err) ?: memory_fill(r, ps, n, err);
+	for (size_t i = 0; i < n && !ret; i++)
+		if (start_finishing(ps[i], err))
+			ret = fail_in(err, "process %d", ps[i]->pid);
+	return finish_all(ps, n, ret, err);
+}

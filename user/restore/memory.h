@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef CRBPF_RESTORE_MEMORY_H
+#define CRBPF_RESTORE_MEMORY_H
+
+/*
+ * The address spaces of the processes that were cloned together. Their tasks work at
+ * the same time: each function starts a batch in every one, then waits for all.
+ */
+
+#include <stddef.h>
+
+struct error;
+struct new_process;
+struct restore;
+
+/* Removes what @p got from the one that cloned it, but for the engine, the vDSO and what it inherits. */
+int memory_clear(struct restore *r, struct new_process *p, struct error *err);
+/* Mappings, their pages, their final protection and advice. @ps have been cleared. */
+int memory_restore(struct restore *r, struct new_process **ps, size_t n, struct error *err);
+
+/* memory_restore's part in pages.c: reads the pages of @ps into the mappings. */
+int memory_fill(struct restore *r, struct new_process **ps, size_t n, struct error *err);
+
+#endif

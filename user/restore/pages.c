@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Pages go from the image straight to their place: each task reads its own, with
+ * preadv and many ranges a call. The tasks of several processes read at the same time.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+#include "inject/batch.h"
+#include "inject/engine.h"
+#include "lib/err.h"
+#include "mm.pb-c.h"
+#include "restore/memory.h"
+#include "restore/restore.h"
+
+/* Ranges and bytes of one call; the kernel's own limits are 1024 and 2 GiB. */
+#define RANGES_MAX 512
+#define BYTES_MAX (1ull << 30)
+
+/* How far the pages of one process are read. */
+struct filling {
+	struct new_process *p;
+	size_t run, vma;
+	uint64_t done;		/* bytes of p->pages[run] */
+};
+
+/* One call: ranges of memory whose content follows each other in the file. */
+struct reading {
+	struct iovec ranges[RANGES_MAX];
+	size_t n;
+	uint64_t offset, bytes;
+};
+
+static bool is_vdso(const struct new_process *p, uint64_t address)
+{
+	return address >= p->vdso.text && address < p->vdso.text + p->vdso.text_size;
+}
+
+/* Bytes of what is next that go (or, in the vDSO, do not go) to one place. */
+static uint64_t next_piece(const struct restore *r, const struct filling *f, bool *ret_is_wanted)
+{
+	const struct new_pages *run = &f->p->pages[f->run];
+	uint64_t at = run->start + f->done, left = run->count * r->page_size - f->done;
+	uint64_t text = f->p->vdso.text, end = text + f->p->vdso.text_size;
+
+	*ret_is_wanted = !is_vdso(f->p, at);
+	if (!*ret_is_wanted)
+		return left < end - at ? left : end - at;
+	return at < text && text - at < left ? text - at : left;
+}
+
+static void advance(const struct restore *r, struct filling *f, uint64_t bytes)
+{
+	f->done += bytes;
+	if (f->done == f->p->pages[f->run].count * r->page_size) {
+		f->run++;
+		f->done = 0;
+	}
+}
+
+/* Collects the ranges of the next call; none if all is read. */
+static void next_reading(const struct restore *r, struct filling *f, struct reading *ret)
+{
+	ret->n = 0;
+	ret->bytes = 0;
+	while (f->run < f->p->n_pages && ret->n < RANGES_MAX && ret->bytes < BYTES_MAX) {
+		const struct new_pages *run = &f->p->pages[f->run];
+		uint64_t offset = run->offset + f->done;
+		bool is_wanted;
+		uint64_t bytes = next_piece(r, f, &is_wanted);
+
+		if (!is_wanted) {
+			advance(r, f, bytes);
+			continue;
+		}
+		if (ret->n && offset != ret->offset + ret->bytes)
+			break;
+		if (bytes > BYTES_MAX - ret->bytes)
+			bytes = BYTES_MAX - ret->bytes;
+		if (!ret->n)
+			ret->offset = offset;
+		ret->ranges[ret->n++] = (struct iovec){ (void *)(uintptr_t)(run->start + f->done), bytes };
+		ret->bytes += bytes;
+		advance(r, f, bytes);
+	}
+}
+
+static int queue_reading(struct batch *batch, const struct new_process *p,
+			 const struct reading *reading)
+{
+	size_t size = reading->n * sizeof(reading->ranges[0]);
+	__u64 ranges = batch_data(batch, reading->ranges, size, NULL);
+
+	/* Without room the error of the run that was to make some is batch_start's to tell. */
+	if (!ranges)
+		return 0;
+	return batch_call(batch, "reading pages to %llx (offset %llx)",
+			  (__u64)(uintptr_t)reading->ranges[0].iov_base, reading->offset, ENGINE_DEMAND,
+			  (__s64)reading->bytes, NULL, SYS_preadv,
+			  (const __u64[6]){ (__u64)p->pages_fd, ranges, reading->n, reading->offset });
+}
+
+/* Queues as much as one batch holds, and starts it. */
+static int start_reading(struct restore *r, struct filling *f, struct error *err)
+{
+	struct batch *batch = injected_batch(f->p->tasks[0].injected);
+	size_t room = batch_room(batch) / (RANGES_MAX * sizeof(struct iovec));
+	struct reading *reading = malloc(sizeof(*reading));
+	int ret = 0;
+
+	if (!reading)
+		return fail(err, ENOMEM, "cannot read pages");
+	for (size_t i = 0; i < (room ?: 1) && !ret; i++) {
+		next_reading(r, f, reading);
+		if (!reading->n)
+			break;
+		ret = queue_reading(batch, f->p, reading);
+		r->stats.pages_restored += reading->bytes / r->page_size;
+	}
+	free(reading);
+	return batch_start(batch, err) ?: ret;
+}
+
+/* One round: a batch in every process that has pages left. */
+static int fill_round(struct restore *r, struct filling *fillings, size_t n, struct error *err)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < n && !ret; i++)
+		if (start_reading(r, &fillings[i], err))
+			ret = fail_in(err, "process %d", fillings[i].p->pid);
+	for (size_t i = 0; i < n; i++)
+		if (batch_finish(injected_batch(fillings[i].p->tasks[0].injected), ret ? NULL : err) &&
+		    !ret)
+			ret = fail_in(err, "process %d", fillings[i].p->pid);
+	return ret;
+}
+
+static bool has_more(const struct filling *fillings, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (fillings[i].run < fillings[i].p->n_pages)
+			return true;
+	return false;
+}
+
+int memory_fill(struct restore *r, struct new_process **ps, size_t n, struct error *err)
+{
+	struct filling *fillings = calloc(n ?: 1, sizeof(*fillings));
+	int ret = 0;
+
+	if (!fillings)
+		return fail(err, ENOMEM, "cannot read pages");
+	for (size_t i = 0; i < n; i++)
+		fillings[i].p = ps[i];
+	while (has_more(fillings, n) && !ret)
+		ret = fill_round(r, fillings, n, err);
+	free(fillings);
+	return ret;
+}

@@ -13,6 +13,7 @@
 #include "options.h"
 
 #define DELETED " (deleted)"
+#define MEMFD	"/memfd:"	/* what the kernel shows for shared memory without a name */
 
 static bool ends_deleted(const char *path)
 {
@@ -55,7 +56,7 @@ static bool leads_to(const struct fileref *ref)
 
 enum fileref_state fileref_state(const struct fileref *ref)
 {
-	if (ref->path[0] != '/')
+	if (ref->path[0] != '/' || !strncmp(ref->path, MEMFD, strlen(MEMFD)))
 		return FILEREF_NAMELESS;
 	if (leads_to(ref))
 		return FILEREF_PRESENT;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fdutil.h"
 #include "judge-tree.h"
 #include "kind.h"
 #include "lib/err.h"
@@ -107,6 +108,7 @@ void judge_soften(struct judge *j)
 static void judge_one_file(struct judge *j, struct file *f)
 {
 	const struct kind *other;
+	char text[256];
 
 	f->kind = kind_of_file(f, &other);
 	if (other)
@@ -114,7 +116,8 @@ static void judge_one_file(struct judge *j, struct file *f)
 			   "two kinds claim it, one is %s", other->name);
 	else if (!f->kind)
 		judge_file(j, f, f->rec->anon_name[0] ? f->rec->anon_name : "descriptor",
-			   "close it before the checkpoint", "cannot be carried yet");
+			   "close it before the checkpoint", "%s cannot be carried yet",
+			   file_describe(f, text, sizeof(text)));
 	else if (f->kind->file->judge)
 		f->kind->file->judge(j, f);
 }

@@ -57,15 +57,15 @@ void judge_pipe(struct judge *j, const struct file *f, const char *kind)
 		return;
 	}
 	if (detail->has_watch_queue)
-		judge_file(j, f, kind, NULL, "%s: kernel notifications arrive in it", f->path);
+		judge_file(j, f, kind, NULL, "kernel notifications arrive in it");
 	if (detail->n_packets && detail->n_packets != detail->n_buffers)
 		judge_file(j, f, kind, "let it be read first",
-			   "%s: it holds both packets (O_DIRECT) and a stream", f->path);
+			   "it holds both packets (O_DIRECT) and a stream");
 	count_ends(j->snap, f, detail, &readers, &writers);
 	if (readers < detail->readers || writers < detail->writers)
 		judge_file(j, f, kind,
 			   "checkpoint both ends together, or use a file or /dev/null instead",
-			   "%s: a process outside the tree has its %s open", f->path,
+			   "a process outside the tree has its %s open",
 			   readers == detail->readers ? "writing end" :
 			   writers == detail->writers ? "reading end" : "ends");
 }

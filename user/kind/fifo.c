@@ -32,7 +32,7 @@ static void judge(struct judge *j, struct file *f)
 	const char *hint, *why = fileref_obstacle(j->options, fileref_state(&ref), &hint);
 
 	if (why)
-		judge_file(j, f, "fifo", hint, "%s: %s", f->path, why);
+		judge_file(j, f, "fifo", hint, "%s", why);
 	judge_pipe(j, f, "fifo");
 }
 

@@ -87,8 +87,7 @@ static void judge_proc(struct judge *j, const struct file *f)
 		if (j->snap->processes[i]->pid == pid)
 			return;
 	judge_file(j, f, "regfile", NULL,
-		   "%s tells of a process outside the tree: at restore it is whoever has that number then",
-		   f->path);
+		   "it tells of a process outside the tree: at restore that is whoever has the number then");
 	judge_soften(j);
 }
 
@@ -98,8 +97,8 @@ static void judge_ghost(struct judge *j, const struct file *f, const char *proc)
 
 	if (bytes > j->options->ghost_limit)
 		judge_file(j, f, "regfile", "raise --ghost-limit",
-			   "%s: its content would have to be kept, %llu bytes: more than --ghost-limit (%llu)",
-			   f->path, (unsigned long long)bytes, j->options->ghost_limit);
+			   "it was deleted, and its content, %llu bytes, is more than --ghost-limit (%llu)",
+			   (unsigned long long)bytes, j->options->ghost_limit);
 }
 
 static void judge(struct judge *j, struct file *f)
@@ -114,7 +113,7 @@ static void judge(struct judge *j, struct file *f)
 	state = fileref_state(&src.ref);
 	why = fileref_obstacle(j->options, state, &hint);
 	if (why)
-		judge_file(j, f, "regfile", hint, "%s: %s", f->path, why);
+		judge_file(j, f, "regfile", hint, "%s", why);
 	else if (state == FILEREF_DELETED)
 		judge_ghost(j, f, proc);
 	else

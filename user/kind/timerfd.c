@@ -13,7 +13,6 @@
 #include "fdutil.h"
 #include "judge.h"
 #include "kind.h"
-#include "lib/clock.h"
 #include "lib/err.h"
 #include "restore/restore.h"
 #include "timerfd.pb-c.h"
@@ -41,16 +40,6 @@ static void judge(struct judge *j, struct file *f)
 	judge_fown(j, f);
 	if (f->rec->detail_type != DETAIL_TIMERFD || !f->detail)
 		judge_file(j, f, "timerfd", NULL, "its time cannot be read on this kernel");
-}
-
-/* What the clock @id showed at the moment @at_ns of CLOCK_MONOTONIC (0: now). */
-static long long clock_at(clockid_t id, long long at_ns)
-{
-	struct timespec ts = { 0 };
-
-	clock_gettime(id, &ts);
-	return (long long)ts.tv_sec * (long long)NSEC + ts.tv_nsec -
-	       (at_ns ? clock_ns() - at_ns : 0);
 }
 
 /*
@@ -84,7 +73,7 @@ static int describe(struct dump *d, struct file *f, FileEntry *entry)
 
 	if (!tfd || !(tfd->fown = dump_fown(d, f)))
 		return fail(d->err, ENOMEM, "cannot describe it");
-	settle(detail, clock_at(detail->base_clock, d->stats.freeze_ns), &remaining, &ticks);
+	settle(detail, dump_clock(d, detail->base_clock), &remaining, &ticks);
 	tfd->id = f->id;
 	tfd->flags = file_flags(f);
 	tfd->clockid = detail->clockid;
@@ -146,6 +135,14 @@ static int connect_timerfd(struct restore *r, struct new_file *f)
 	return connect_fown_flags(r, f, f->entry->tfd->fown, f->entry->tfd->flags);
 }
 
+static uint64_t clock_now(clockid_t id)
+{
+	struct timespec ts = { 0 };
+
+	clock_gettime(id, &ts);
+	return ts.tv_sec * NSEC + ts.tv_nsec;
+}
+
 static struct timespec ns_to_timespec(uint64_t ns)
 {
 	return (struct timespec){ .tv_sec = ns / NSEC, .tv_nsec = ns % NSEC };
@@ -164,7 +161,7 @@ static int arm(struct restore *r, struct new_file *f)
 		value = tfd->isec * NSEC + tfd->insec;
 	if (value && (tfd->settime_flags & TFD_TIMER_ABSTIME))
 		value = tfd->has_expires_ns ? tfd->expires_ns :
-					      value + (uint64_t)clock_at(tfd->clockid, 0);
+					      value + clock_now(tfd->clockid);
 	if (value > KTIME_MAX)
 		value = KTIME_MAX;
 	its.it_value = ns_to_timespec(value);

@@ -1,62 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The engine: lists of calls, trees of tasks, sleeping calls, and what is left at the end. */
-#include <linux/sched.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
-#include "arch/arch.h"
-#include "harness.h"
-#include "inject/batch.h"
-#include "inject/engine.h"
-#include "lib/clock.h"
-#include "lib/err.h"
+#include "tasks.h"
 
-#define N_CALLS     1000
-#define N_THREADS   20
-#define SLEEP_NS    1000000000LL
-#define MAX_THREADS 64
-#define PROBE_PIDS  100000
-
-static void fail_error(const struct error *err, const char *what)
-{
-	FAIL("%s: %s", what, err->text ?: strerror(-err->code));
-}
-
-#define OK(call)                                                                                   \
-	do {                                                                                       \
-		struct error err = {};                                                             \
-		if ((call) < 0)                                                                    \
-			fail_error(&err, #call);                                                   \
-	} while (0)
-
-static __u64 find_hole(size_t size)
-{
-	void *at = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	EXPECT(at != MAP_FAILED);
-	munmap(at, size);
-	return (__u64)(unsigned long)at;
-}
-
-static struct engine *make_engine(void)
-{
-	struct engine *engine = NULL;
-
-	OK(engine_create(&engine, find_hole(engine_size(MAX_THREADS)), MAX_THREADS, &err));
-	return engine;
-}
-
-static struct injected *spawn(struct engine *engine)
-{
-	struct clone_args args = {.exit_signal = SIGCHLD};
-	struct injected *task = NULL;
-
-	OK(engine_spawn(engine, &args, &task, &err));
-	return task;
-}
+#define N_CALLS    1000
+#define N_THREADS  20
+#define PROBE_PIDS 100000
 
 static struct injected *clone_task(struct injected *parent, __u64 flags, pid_t tid)
 {
@@ -73,7 +25,7 @@ static struct injected *clone_task(struct injected *parent, __u64 flags, pid_t t
 	if (engine_clone(parent, &args, &task, &err) == -EPERM)
 		SKIP("set_tid needs CAP_CHECKPOINT_RESTORE");
 	if (!task)
-		fail_error(&err, "engine_clone");
+		FAIL("engine_clone: %s", err.text);
 	return task;
 }
 
@@ -371,32 +323,6 @@ static void await_word(volatile __u64 *word, __u64 value)
 	EXPECT_EQ(*word, value);
 }
 
-/* What a released task runs: nothing but a branch to itself, so that no register changes. */
-__attribute__((noinline, optimize("O2"))) static void spin(void)
-{
-	for (;;)
-		__asm__ volatile("");
-}
-
-static void stop_again(pid_t pid)
-{
-	int status;
-
-	EXPECT_EQ(ptrace(PTRACE_SEIZE, pid, NULL, (void *)PTRACE_O_EXITKILL), 0);
-	EXPECT_EQ(ptrace(PTRACE_INTERRUPT, pid, NULL, NULL), 0);
-	EXPECT_EQ(waitpid(pid, &status, __WALL), pid);
-	EXPECT(WIFSTOPPED(status) && status >> 16 == PTRACE_EVENT_STOP);
-}
-
-static void end(pid_t pid)
-{
-	int status;
-
-	kill(pid, SIGKILL);
-	while (waitpid(pid, &status, __WALL) == pid && WIFSTOPPED(status))
-		;
-}
-
 /* A task without a single mapping of ours, not even the engine, goes on where it is put. */
 TEST(released_task_runs_in_memory_of_its_own)
 {
@@ -425,7 +351,7 @@ TEST(released_task_runs_in_memory_of_its_own)
 	OK(injected_unmap(task, &err));
 	OK(regs_set(&regs, pid, &err));
 	injected_forget(task);
-	EXPECT_EQ(ptrace(PTRACE_DETACH, pid, NULL, NULL), 0);
+	detach(pid);
 	usleep(50000);
 
 	snprintf(maps, sizeof(maps), "/proc/%d/maps", pid);
@@ -433,7 +359,7 @@ TEST(released_task_runs_in_memory_of_its_own)
 	EXPECT(f && fgets(line, sizeof(line), f));
 	EXPECT_EQ(strtoull(line, NULL, 16), at);
 	EXPECT(!fgets(line, sizeof(line), f) || strstr(line, "[vsyscall]"));
-	stop_again(pid);
+	stop(pid);
 	OK(regs_get(&again, pid, &err));
 	EXPECT_EQ(regs_pc(&again), at);
 	EXPECT_EQ(regs_sp(&again), 0x1230);

@@ -1,53 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Registers: to the image and back into a running thread; calls that were interrupted. */
-#include <elf.h>
 #include <linux/futex.h>
-#include <sched.h>
-#include <sys/auxv.h>
-#include <sys/mman.h>
-#include <sys/ptrace.h>
 #include <sys/syscall.h>
 
-#include "arch/arch.h"
 #include "arch/pattern.h"
-#include "harness.h"
-#include "lib/clock.h"
-#include "lib/err.h"
-
-#define STACK_SIZE (256 << 10)
-
-#define OK(call)                                                                                   \
-	do {                                                                                       \
-		struct error err = {};                                                             \
-		if ((call) < 0)                                                                    \
-			FAIL("%s: %s", #call, err.text ?: strerror(-err.code));                    \
-	} while (0)
-
-/* Nothing but a branch to itself, so that no register changes. */
-__attribute__((noinline, optimize("O2"))) static void spin(void)
-{
-	for (;;)
-		__asm__ volatile("");
-}
-
-static void stop(pid_t pid)
-{
-	int status;
-
-	EXPECT_EQ(ptrace(PTRACE_SEIZE, pid, NULL, (void *)PTRACE_O_EXITKILL), 0);
-	EXPECT_EQ(ptrace(PTRACE_INTERRUPT, pid, NULL, NULL), 0);
-	EXPECT_EQ(waitpid(pid, &status, __WALL), pid);
-	EXPECT(WIFSTOPPED(status) && status >> 16 == PTRACE_EVENT_STOP);
-}
-
-static void end(pid_t pid)
-{
-	int status;
-
-	kill(pid, SIGKILL);
-	while (waitpid(pid, &status, __WALL) == pid && WIFSTOPPED(status))
-		;
-}
+#include "program.h"
 
 /* A child that spins, stopped. */
 static pid_t spinner(void)
@@ -99,7 +56,7 @@ TEST(all_registers_survive)
 	pattern_fill(core);
 	OK(arch_regs_from_core(&set, core, &err));
 	OK(regs_set(&set, pid, &err));
-	EXPECT_EQ(ptrace(PTRACE_DETACH, pid, NULL, NULL), 0);
+	detach(pid);
 	usleep(50000);
 
 	stop(pid);
@@ -161,60 +118,6 @@ TEST(wrong_images_are_refused)
 	end(pid);
 }
 
-/* A shared stack and what the program that runs on it says. */
-struct program {
-	volatile __u64 started;
-	volatile __u64 done;
-	volatile __s64 result;
-	volatile long long end_ns;
-	volatile unsigned int word;
-	volatile long nr;
-	volatile __u64 args[6];
-	char *stack;
-};
-
-static int program_run(void *arg)
-{
-	struct program *p = arg;
-
-	p->started = 1;
-	p->result = syscall(p->nr, p->args[0], p->args[1], p->args[2], p->args[3], p->args[4],
-			    p->args[5]);
-	if (p->result < 0)
-		p->result = -errno;
-	p->end_ns = clock_ns();
-	p->done = 1;
-	spin();
-	return 0;
-}
-
-static struct program *program_create(long nr, const __u64 args[6])
-{
-	struct program *p =
-		mmap(NULL, sizeof(*p), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-	EXPECT(p != MAP_FAILED);
-	p->stack =
-		mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	EXPECT(p->stack != MAP_FAILED);
-	p->nr = nr;
-	for (int i = 0; i < 6; i++)
-		p->args[i] = args[i];
-	return p;
-}
-
-static pid_t program_start(struct program *p)
-{
-	pid_t pid = clone(program_run, p->stack + STACK_SIZE, SIGCHLD, p);
-
-	EXPECT_GE(pid, 0);
-	while (!p->started)
-		usleep(1000);
-	/* In the call by now. */
-	usleep(100000);
-	return pid;
-}
-
 static void expect_at_syscall(const struct regs *regs)
 {
 	const void *pc = (const void *)(unsigned long)regs_pc(regs);
@@ -242,7 +145,7 @@ TEST(interrupted_call_is_made_again)
 	EXPECT_EQ(regs_syscall_arg(&regs, 0), p->args[0]);
 	EXPECT_EQ(regs_syscall_arg(&regs, 2), 7);
 	OK(regs_set(&regs, pid, &err));
-	EXPECT_EQ(ptrace(PTRACE_DETACH, pid, NULL, NULL), 0);
+	detach(pid);
 	usleep(50000);
 	EXPECT_EQ(p->done, 0);
 	p->word = 8;

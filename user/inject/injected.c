@@ -208,14 +208,25 @@ static int wait_settled(struct injected *task, unsigned int settle_ms, struct er
 	}
 }
 
-/* Goes from the exit stop of an interrupted call to the stop from which the kernel restarts it. */
+static int interrupt(struct injected *task, struct error *err)
+{
+	if (ptrace(PTRACE_INTERRUPT, task->tid, NULL, NULL) < 0 && errno != ESRCH)
+		return fail(err, errno, "cannot interrupt the task");
+	return 0;
+}
+
+/*
+ * Goes from the exit stop of an interrupted call to the stop from which the kernel
+ * restarts it. Any stop uses up a request to stop, so this one needs its own.
+ */
 static int leave_to_restart(struct injected *task, struct error *err)
 {
-	int code = injected_resume(task, PTRACE_CONT, err);
+	int code = interrupt(task, err);
 
-	if (code < 0)
-		return code;
-	code = injected_wait(task, PTRACE_CONT, STOP_INTERRUPT, err);
+	if (code == 0)
+		code = injected_resume(task, PTRACE_CONT, err);
+	if (code == 0)
+		code = injected_wait(task, PTRACE_CONT, STOP_INTERRUPT, err);
 	return code < 0 ? code : 0;
 }
 
@@ -236,13 +247,11 @@ int injected_sleep(struct injected *task, __u64 pc, long nr, const __u64 args[6]
 			return read_result(task, ret_result, err);
 	}
 	/* Before the call it works as well: the call finds the request when it wants to sleep. */
-	if (ptrace(PTRACE_INTERRUPT, task->tid, NULL, NULL) < 0 && errno != ESRCH)
-		return fail(err, errno, "cannot interrupt the task");
-	if (!settle_ms) {
+	code = interrupt(task, err);
+	if (code == 0 && !settle_ms)
 		code = injected_resume(task, PTRACE_SYSCALL, err);
-		if (code < 0)
-			return code;
-	}
+	if (code < 0)
+		return code;
 	code = injected_wait(task, PTRACE_SYSCALL, STOP_SYSCALL, err);
 	if (code < 0)
 		return code;

@@ -29,12 +29,12 @@ LIBS     := -lbpf -lelf -lz -lprotobuf-c -lcap -lpthread $(EXTRA_LIBS)
 PROTO    := $(sort $(wildcard images/*.proto))
 PB_C     := $(PROTO:%.proto=$O/%.pb-c.c)
 SRC      := $(sort $(filter-out user/main.c,$(wildcard user/*.c user/*/*.c)) \
-	    $(wildcard arch/*.c arch/$(ARCH)/*.c arch/$(ARCH)/*.S))
+	    $(wildcard user/*/*.S arch/*.c arch/$(ARCH)/*.c arch/$(ARCH)/*.S))
 LIB_OBJ  := $(addprefix $O/,$(addsuffix .o,$(basename $(SRC)))) $(PB_C:.c=.o)
 KINDS    := $(sort $(notdir $(basename $(wildcard user/kind/*.c))))
 BPF_SRC  := $(sort $(wildcard bpf/*.bpf.c))
 UNIT     := $(addprefix $O/,$(basename $(sort $(wildcard selftests/unit/*.c))))
-SUBJECTS := $(addprefix $O/,$(basename $(sort $(wildcard selftests/*.c))))
+SUBJECTS := $(addprefix $O/,$(basename $(sort $(wildcard selftests/*.c))) selftests/steady_static)
 
 ifneq ($(V),1)
 msg = @printf '  %-8s %s\n' "$(1)" "$(patsubst $O/%,%,$(2))";
@@ -73,9 +73,10 @@ $O/bpf/details.inc: FORCE
 $O/crbpf.bpf.o: $(BPF_OBJ)
 	$(call msg,BPFLINK,$@)$(BPFTOOL) gen object $@ $(sort $(filter %/shared.bpf.o,$^)) $(filter-out %/shared.bpf.o,$^)
 
-$O/crbpf.skel.h: $O/crbpf.bpf.o
-	$(call msg,SKEL,$@)$(BPFTOOL) gen skeleton $< name crbpf_bpf > $@ && \
-	printf '#define CRBPF_BPF_HASH "%.16s"\n' "$$(sha256sum < $<)" >> $@
+# the programs are part of crbpf (user/collect/object.S); their hash names the pinned ones
+$O/bpf-hash.h: $O/crbpf.bpf.o
+	@printf '#define CRBPF_BPF_HASH "%.16s"\n' "$$(sha256sum < $<)" > $@
+$O/user/collect/object.o: $O/crbpf.bpf.o
 
 # --- generated C
 $O/images/%.pb-c.c $O/images/%.pb-c.h: images/%.proto
@@ -86,7 +87,7 @@ $O/kinds.inc: FORCE
 	cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 # --- objects
-GENERATED := $(PB_C:.c=.h) $O/crbpf.skel.h $O/kinds.inc
+GENERATED := $(PB_C:.c=.h) $O/bpf-hash.h $O/kinds.inc
 
 $O/%.o: %.c | $(GENERATED)
 	$(call msg,CC,$@)mkdir -p $(@D) && $(CC) $(CPPFLAGS) -I$O/images $(CFLAGS) $(WARN) -c $< -o $@
@@ -111,7 +112,10 @@ $O/selftests/%: selftests/%.c selftests/subject.h
 	$(call msg,SUBJECT,$@)mkdir -p $(@D) && $(CC) $(CPPFLAGS) -Iselftests/$(ARCH) $(CFLAGS) $(LDFLAGS) -Wall -Wextra \
 		-Wno-missing-field-initializers $< -lpthread -o $@
 
-$O/selftests/static_program: LDFLAGS += -static
+# Nothing of libc at run time: as a static Go or musl program.
+$O/selftests/static_program $O/selftests/steady_static: LDFLAGS += -static
+$O/selftests/steady_static: selftests/steady.c
+	$(call msg,SUBJECT,$@)$(CC) $(CPPFLAGS) -Iselftests/$(ARCH) -Iselftests $(CFLAGS) $(LDFLAGS) $< -o $@
 
 tests: all $(UNIT) $(SUBJECTS)
 

@@ -7,9 +7,9 @@ import shlex
 from case import Failed, Skipped, read_file
 
 
-def start(case, program):
+def start(case, program, *arguments):
     """Starts a subject and waits until it is ready. Returns its pid and its options."""
-    pid = case.spawn([program])
+    pid = case.spawn([program, *arguments])
 
     def answered():
         return pid in case.statuses or os.path.exists(os.path.join(case.work, 'ready'))

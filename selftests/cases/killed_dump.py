@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""SIGKILL of crbpf at random moments of a dump: whatever it was doing, the target goes on and finds
+itself unchanged, nobody traces it, and no copy of it runs. 200 moments in all, over subjects that
+verify themselves without a pause (steady.c)."""
+
+import os
+import random
+import shutil
+import struct
+import time
+
+from case import Failed, descendants, is_running, kill, read_file, status_field
+from harm import fingerprint, unharmed
+
+# What each subject changes by itself, and its share of the 200 moments.
+SUBJECTS = {
+    'memory': ((), 40),
+    'signals': (('pending',), 30),
+    'vforks': (('children', 'pending', 'threads'), 30),
+    'filtered': ((), 30),
+    'threads': ((), 30),
+    'sleeps': ((), 20),
+    'static': ((), 20),
+}
+
+
+def beat(case):
+    with open(os.path.join(case.work, 'beat'), 'rb') as f:
+        return struct.unpack('Q', f.read(8))[0]
+
+
+def said(case):
+    return read_file(os.path.join(case.work, 'failures')).strip()
+
+
+def goes_on(case, pid, when):
+    """It verifies itself with every beat."""
+    start = beat(case)
+    if not case.await_true(lambda: beat(case) > start + 3 or not is_running(pid), 10):
+        state = status_field(pid, 'State'), read_file(f'/proc/{pid}/stack')[:300]
+        raise Failed(f'{when}: it stands still: {state}')
+    if not is_running(pid) or said(case):
+        raise Failed(f'{when}: it is gone: {said(case) or case.statuses.get(pid)}')
+
+
+def dump_and_kill(case, pid, delay):
+    """Returns whether crbpf had finished before it was killed."""
+    images = case.new_images()
+    tool = case.spawn([*case.dumper, 'dump', '-t', str(pid), '-D', images, '-o', 'dump.log', '-R'],
+                      cwd=case.root)
+    time.sleep(delay)
+    kill(tool)
+    finished = case.wait(tool) == 0
+    shutil.rmtree(images)
+    return finished
+
+
+def run(case, name):
+    leave_out, moments = SUBJECTS[name]
+    program = 'steady_static' if name == 'static' else 'steady'
+    mode = 'memory' if name == 'static' else name
+    pid = case.spawn([os.path.join(case.settings.output, 'selftests', program), mode])
+    case.await_true(lambda: os.path.exists(os.path.join(case.work, 'beat')), what='the subject')
+    case.await_true(lambda: os.path.getsize(os.path.join(case.work, 'beat')) and beat(case) > 5,
+                    what='its first beats')
+    family = len(descendants(os.getpid()))
+    before = fingerprint(pid, leave_out)
+    began = time.monotonic()
+    shutil.rmtree(case.dump(pid, '--leave-running'))
+    lasts = time.monotonic() - began
+    finished = 0
+    for n in range(moments):
+        delay = random.uniform(0, lasts * 1.05)
+        when = f'moment {n} ({delay * 1e3:.1f} ms of {lasts * 1e3:.0f})'
+        finished += dump_and_kill(case, pid, delay)
+        goes_on(case, pid, when)
+        try:
+            unharmed(case, pid, before, leave_out)
+        except Failed as e:
+            raise Failed(f'{when}: {e}') from None
+        extra = 1 if name == 'vforks' else 0
+        if not case.await_true(lambda: len(descendants(os.getpid())) <= family + extra, 3):
+            left = [(p, status_field(p, 'Name'), status_field(p, 'State'))
+                    for p in descendants(os.getpid())]
+            raise Failed(f'{when}: processes are left: {left}')
+    # It can still be dumped and restored.
+    case.cycle(pid)
+    goes_on(case, pid, 'after a whole dump and restore')
+    return f'{moments} moments, {finished} after the end'
+
+
+def add(name):
+    def test(case):
+        return run(case, name)
+    test.seconds = 300
+    globals()[f'test_{name}'] = test
+
+
+for subject in SUBJECTS:
+    add(subject)

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Memory that needs a preparation, and what must not be stored."""
+
+import os
+
+import subjects
+from case import Failed, Skipped, is_running, read_file, status_field
+
+HUGE = '/proc/sys/vm/nr_hugepages'
+
+
+def with_huge_pages(case, way):
+    before = read_file(HUGE).strip()
+    if not before:
+        raise Skipped('needs huge pages')
+    try:
+        with open(HUGE, 'w') as f:
+            f.write(str(int(before) + 16))
+        if int(read_file(HUGE)) < int(before) + 8:
+            raise Skipped('no 16 huge pages could be had')
+        way(case, os.path.join(case.settings.output, 'selftests/hugetlb'))
+        case.kill_all()
+    finally:
+        with open(HUGE, 'w') as f:
+            f.write(before)
+
+
+def test_hugetlb(case):
+    with_huge_pages(case, subjects.restored)
+
+
+def test_hugetlb_left_running(case):
+    with_huge_pages(case, subjects.left_running)
+
+
+test_hugetlb.alone = test_hugetlb_left_running.alone = True
+
+
+def test_zero_and_clean_pages(case):
+    """Zeroed anonymous pages and clean pages of files are not stored."""
+    library = os.path.join(case.work, 'big')
+    with open(library, 'wb') as f:
+        f.write(os.urandom(16 << 20))
+    script = f'''
+import mmap, time
+zero = mmap.mmap(-1, 64 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+for i in range(0, 64 << 20, 4096): zero[i] = 0
+f = open({library!r}, "r+b")
+clean = mmap.mmap(f.fileno(), 0, flags=mmap.MAP_PRIVATE)
+shared = mmap.mmap(f.fileno(), 0)
+n = sum(clean[i] + shared[i] for i in range(0, 16 << 20, 4096))
+f.close()
+del f
+open("up", "w").close()
+while True: time.sleep(0.01)
+'''
+    pid = case.spawn(['python3', '-c', script])
+    case.await_true(lambda: os.path.exists(os.path.join(case.work, 'up')), 30, 'the program')
+    resident = int(status_field(pid, 'VmRSS').split()[0])
+    if resident < 90000:
+        raise Failed(f'only {resident} KiB are resident')
+    images = case.dump(pid)
+    size = sum(os.path.getsize(os.path.join(images, n)) for n in os.listdir(images))
+    if size > 16 << 20:
+        raise Failed(f'the images have {size >> 10} KiB')
+    case.restore(images)
+    if not is_running(pid):
+        raise Failed('it does not run')
+    return f'{size >> 10} KiB of images for {resident} KiB'

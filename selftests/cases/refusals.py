@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What cannot be carried is refused before anything is written: one line for each obstacle, all of
+them at once, and the target goes on untouched (obstacles.c). A kind that learns to carry one of
+them removes it there."""
+
+import os
+import re
+
+import subjects
+from case import Failed, kill, read_file
+from harm import fingerprint, refused, unharmed
+
+NAMES = ('inotify', 'fanotify', 'netlink', 'packet', 'raw', 'vsock', 'tcp', 'pidfd', 'userfaultfd',
+         'io_uring', 'bpf_map', 'perf_event', 'secretmem', 'tun', 'fuse', 'mqueue',
+         'network_namespace', 'mount_namespace', 'ipc_namespace', 'uts_namespace', 'traced', 'aio')
+
+
+def start(case, *names):
+    """A process with these obstacles. Returns its pid and the descriptors: [(name, fd)]."""
+    program = os.path.join(case.settings.output, 'selftests/obstacles')
+    pid, _ = subjects.start(case, program, *names)
+    made = [line.split() for line in read_file(os.path.join(case.work, 'made')).splitlines()]
+    return pid, [(name, int(fd)) for name, fd in made]
+
+
+def dump_refused(case, pid):
+    before = fingerprint(pid)
+    images = case.new_images()
+    err = refused(case, [*case.dumper, 'dump', '-t', str(pid), '-D', images, '-o', 'dump.log'])
+    left = [n for n in os.listdir(images) if n != 'dump.log']
+    if left:
+        raise Failed(f'refused, but it wrote {left}')
+    unharmed(case, pid, before)
+    return err
+
+
+def run(case, name):
+    pid, made = start(case, name)
+    err = dump_refused(case, pid)
+    fd = made[0][1]
+    if fd and not re.search(rf'\bfd {fd}\b', err):
+        raise Failed(f'descriptor {fd} is not named: {err}')
+    if not re.search(r'task \d+', err):
+        raise Failed(f'the task is not named: {err}')
+    subjects.finish(case, pid)
+    return err.strip()
+
+
+def add(name):
+    def test(case):
+        return run(case, name)
+    globals()[f'test_{name}'] = test
+
+
+for obstacle in NAMES:
+    add(obstacle)
+
+
+def test_list_is_whole(case):
+    """This file and obstacles.c know the same obstacles."""
+    out = case.must([os.path.join(case.settings.output, 'selftests/obstacles')]).split()
+    if sorted(out) != sorted(NAMES):
+        raise Failed(f'they differ in {sorted(set(out) ^ set(NAMES))}')
+
+
+def test_all_at_once(case):
+    """A process with many obstacles: each has its line."""
+    names = [n for n in NAMES if not n.endswith('namespace') and n not in ('traced', 'vsock')]
+    pid, made = start(case, *names)
+    err = dump_refused(case, pid)
+    missing = [f'{name} (fd {fd})' for name, fd in made if fd and not re.search(rf'\bfd {fd}\b', err)]
+    if missing:
+        raise Failed(f'not named: {missing} in {err}')
+    subjects.finish(case, pid)
+    return err.strip()
+
+
+def option_needed(case, program, option):
+    """A subject that needs an option is refused without it, with that option as advice."""
+    pid, options = subjects.start(case, os.path.join(case.settings.output, 'selftests', program))
+    if option not in options:
+        raise Failed(f'{program} does not ask for {option}')
+    err = dump_refused(case, pid)
+    if option not in err:
+        raise Failed(f'{option} is not advised: {err}')
+    subjects.finish(case, pid)
+    return err.strip()
+
+
+def test_locks_without_option(case):
+    return option_needed(case, 'file_locks', '--file-locks')
+
+
+def test_link_without_option(case):
+    return option_needed(case, 'deleted_link', '--link-remap')
+
+
+def test_terminal_without_option(case):
+    import pty
+    master, slave = pty.openpty()
+    pid = case.spawn(['sleep', '1000'], stdin=slave)
+    os.close(slave)
+    err = dump_refused(case, pid)
+    if '--shell-job' not in err:
+        raise Failed(f'--shell-job is not advised: {err}')
+    kill(pid)
+    os.close(master)
+    return err.strip()
+
+
+def test_shared_table_outside(case):
+    """A pipe whose other end is outside the tree."""
+    reader, writer = os.pipe()
+    pid = case.spawn(['sleep', '1000'], stdout=writer)
+    os.close(writer)
+    err = dump_refused(case, pid)
+    if not re.search(r'\bfd 1\b', err):
+        raise Failed(f'fd 1 is not named: {err}')
+    kill(pid)
+    os.close(reader)
+    return err.strip()

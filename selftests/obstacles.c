@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Makes what cannot be carried, so that it is refused. Run by cases/refusals.py with names of
+ * obstacles; without, it lists them. Beyond what it was asked for it has nothing.
+ */
+#include "subject.h"
+
+#include <linux/bpf.h>
+#include <linux/io_uring.h>
+#include <linux/memfd.h>
+#include <linux/netlink.h>
+#include <linux/perf_event.h>
+#include <linux/userfaultfd.h>
+#include <net/ethernet.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <sys/fanotify.h>
+#include <sys/inotify.h>
+#include <sys/ioctl.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+
+/* Each returns a descriptor, or 0 if the obstacle is none; -1 if this kernel lacks it. */
+
+static int make_inotify(void)
+{
+	int fd = inotify_init1(0);
+
+	return inotify_add_watch(fd, ".", IN_ALL_EVENTS) < 0 ? -1 : fd;
+}
+
+static int make_fanotify(void)
+{
+	return fanotify_init(FAN_CLASS_NOTIF, O_RDONLY);
+}
+
+static int make_netlink(void)
+{
+	return socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+}
+
+static int make_packet(void)
+{
+	return socket(AF_PACKET, SOCK_DGRAM, htons(ETH_P_ALL));
+}
+
+static int make_raw(void)
+{
+	return socket(AF_INET, SOCK_RAW, IPPROTO_ICMP);
+}
+
+static int make_vsock(void)
+{
+	return socket(AF_VSOCK, SOCK_STREAM, 0);
+}
+
+/* A connection: without --tcp-established it must not be touched. */
+static int make_tcp(void)
+{
+	struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	socklen_t len = sizeof(addr);
+	int server = socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0);
+
+	if (bind(server, (void *)&addr, len) < 0 || listen(server, 1) < 0 ||
+	    getsockname(server, (void *)&addr, &len) < 0 || connect(client, (void *)&addr, len) < 0)
+		return -1;
+	return client;
+}
+
+static int make_pidfd(void)
+{
+	return syscall(SYS_pidfd_open, getppid(), 0);
+}
+
+static int make_userfaultfd(void)
+{
+	return syscall(SYS_userfaultfd, UFFD_USER_MODE_ONLY);
+}
+
+static int make_io_uring(void)
+{
+	struct io_uring_params params = {};
+
+	return syscall(SYS_io_uring_setup, 4, &params);
+}
+
+static int make_bpf_map(void)
+{
+	union bpf_attr attr = {.map_type = BPF_MAP_TYPE_ARRAY};
+
+	attr.key_size = 4;
+	attr.value_size = 8;
+	attr.max_entries = 1;
+	return syscall(SYS_bpf, BPF_MAP_CREATE, &attr, sizeof(attr));
+}
+
+static int make_perf_event(void)
+{
+	struct perf_event_attr attr = {.type = PERF_TYPE_SOFTWARE, .size = sizeof(attr)};
+
+	attr.config = PERF_COUNT_SW_TASK_CLOCK;
+	return syscall(SYS_perf_event_open, &attr, 0, -1, -1, 0);
+}
+
+static int make_secretmem(void)
+{
+	return syscall(SYS_memfd_secret, 0);
+}
+
+static int make_tun(void)
+{
+	return open("/dev/net/tun", O_RDWR);
+}
+
+static int make_fuse(void)
+{
+	return open("/dev/fuse", O_RDWR);
+}
+
+static int make_mqueue(void)
+{
+	int fd = syscall(SYS_mq_open, "crbpf-test-queue", O_RDWR | O_CREAT, 0600, NULL);
+
+	syscall(SYS_mq_unlink, "crbpf-test-queue");
+	return fd;
+}
+
+static int make_network_namespace(void)
+{
+	return unshare(CLONE_NEWNET);
+}
+
+static int make_mount_namespace(void)
+{
+	return unshare(CLONE_NEWNS);
+}
+
+static int make_ipc_namespace(void)
+{
+	return unshare(CLONE_NEWIPC);
+}
+
+static int make_uts_namespace(void)
+{
+	return unshare(CLONE_NEWUTS);
+}
+
+/* A child traced by this process. */
+static int make_traced(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		ptrace(PTRACE_TRACEME, 0, 0, 0);
+		raise(SIGSTOP);
+		pause();
+	}
+	return pid > 0 && waitpid(pid, NULL, 0) == pid ? 0 : -1;
+}
+
+/* Kernel asynchronous IO. */
+static int make_aio(void)
+{
+	static unsigned long context;
+
+	return syscall(SYS_io_setup, 8, &context);
+}
+
+static const struct obstacle {
+	const char *name;
+	int (*make)(void);
+} obstacles[] = {
+	{"inotify", make_inotify},
+	{"fanotify", make_fanotify},
+	{"netlink", make_netlink},
+	{"packet", make_packet},
+	{"raw", make_raw},
+	{"vsock", make_vsock},
+	{"tcp", make_tcp},
+	{"pidfd", make_pidfd},
+	{"userfaultfd", make_userfaultfd},
+	{"io_uring", make_io_uring},
+	{"bpf_map", make_bpf_map},
+	{"perf_event", make_perf_event},
+	{"secretmem", make_secretmem},
+	{"tun", make_tun},
+	{"fuse", make_fuse},
+	{"mqueue", make_mqueue},
+	{"network_namespace", make_network_namespace},
+	{"mount_namespace", make_mount_namespace},
+	{"ipc_namespace", make_ipc_namespace},
+	{"uts_namespace", make_uts_namespace},
+	{"traced", make_traced},
+	{"aio", make_aio},
+};
+#define N (sizeof(obstacles) / sizeof(obstacles[0]))
+
+int main(int argc, char **argv)
+{
+	for (size_t i = 0; i < N && argc == 1; i++)
+		puts(obstacles[i].name);
+	if (argc == 1)
+		return 0;
+	for (int a = 1; a < argc; a++) {
+		for (size_t i = 0; i < N; i++) {
+			int fd;
+
+			if (strcmp(argv[a], obstacles[i].name) != 0)
+				continue;
+			fd = obstacles[i].make();
+			if (fd < 0)
+				subject_say("lacks", "%s: %m", obstacles[i].name);
+			else
+				subject_say("made", "%s %d", obstacles[i].name, fd);
+		}
+	}
+	if (subject_told("lacks") && !subject_told("made"))
+		subject_skip("this machine does not have it");
+	subject_ready();
+	subject_wait_restored();
+	return subject_end();
+}

@@ -145,4 +145,4 @@ install: all
 clean:
 	rm -rf .output
 
--include $(shell find $O -name '*.d' 2>/dev/null)
+-include $(shell find $(addprefix $O/,arch images selftests user) -name '*.d' 2>/dev/null)

@@ -161,22 +161,6 @@ int restore_objects(void *restore, struct error *err)
 	return connect_files(r, err) ?: move_all(r, err) ?: install_files(r, err);
 }
 
-int restore_lend_fd(struct restore *r, struct new_task *t, int fd)
-{
-	struct batch *batch = injected_batch(t->injected);
-	__s64 pidfd = -1, number = -1;
-
-	if (batch_run(batch, r->err) ||
-	    batch_call(batch, "reaching the restorer", 0, 0, ENGINE_SUCCESS, 0, &pidfd, SYS_pidfd_open,
-		       (const __u64[6]){ (__u64)getpid(), 0 }) ||
-	    batch_run(batch, r->err) ||
-	    batch_call(batch, "fetching a descriptor", 0, 0, ENGINE_SUCCESS, 0, &number,
-		       SYS_pidfd_getfd, (const __u64[6]){ (__u64)pidfd, (__u64)fd, 0 }) ||
-	    batch_run(batch, r->err) || batch_do(batch, "closing", SYS_close, (__u64)pidfd))
-		return r->err->code ?: -EINVAL;
-	return (int)number;
-}
-
 int restore_fd_of(const struct new_process *p, const struct new_file *f)
 {
 	const struct new_process *owner = p->files_of ?: p;

@@ -204,11 +204,6 @@ int restore_fd_flags(struct restore *r, int fd, uint32_t flags);
  * The descriptor is the caller's. Implemented in user/kind/regfile.c.
  */
 int restore_open_regfile(struct restore *r, uint32_t id, int flags, struct error *err);
-/*
- * Has @t duplicate @fd of this process to a free number of its own (runs its batch),
- * which is returned: the caller queues its close. -errno with the error set.
- */
-int restore_lend_fd(struct restore *r, struct new_task *t, int fd);
 /* The number of @f in process @p (its table may be another's), or -1. */
 int restore_fd_of(const struct new_process *p, const struct new_file *f);
 

@@ -18,6 +18,7 @@
 #include "lib/err.h"
 #include "lib/log.h"
 #include "restore/finish.h"
+#include "restore/rearm.h"
 #include "restore/restore.h"
 #include "sa.pb-c.h"
 
@@ -103,8 +104,10 @@ static int unmap_engine(struct restore *r, struct new_task *t, struct error *err
 /* From here on the task is driven by ptrace alone. */
 static int hand_over(struct restore *r, struct new_task *t, struct error *err)
 {
-	int ret = 0;
+	int ret = rearm_sleep(r, t, err);
 
+	if (ret)
+		return ret;
 	injected_forget(t->injected);
 	t->injected = NULL;
 	t->is_released = true;

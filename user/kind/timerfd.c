@@ -121,13 +121,11 @@ static int check(struct restore *r, struct new_file *f)
 static int open_timerfd(struct restore *r, struct new_file *f)
 {
 	f->fd = timerfd_create(f->entry->tfd->clockid, TFD_CLOEXEC);
-	if (f->fd < 0) {
-		fail(r->err, errno, "cannot create a timerfd");
-		if (errno == EPERM)
-			fail_hint(r->err, "alarm clocks need CAP_WAKE_ALARM");
-		return r->err->code;
-	}
-	return 0;
+	if (f->fd >= 0)
+		return 0;
+	if (fail(r->err, errno, "cannot create a timerfd") == -EPERM)
+		fail_hint(r->err, "alarm clocks need CAP_WAKE_ALARM");
+	return r->err->code;
 }
 
 static int connect_timerfd(struct restore *r, struct new_file *f)

@@ -328,6 +328,35 @@ TEST(wrong_ids_are_found)
 	expect_problem(&c, "core-10.img has 61 signal actions, not 62");
 }
 
+TEST(sums_find_a_changed_byte)
+{
+	struct image_dir *dir = scratch_dir();
+	struct checkpoint c;
+	char text[4096];
+	int fd;
+
+	init(&c);
+	write_images(&c);
+	EXPECT_EQ(image_dir_seal(dir, NULL), 0);
+	EXPECT_EQ(image_dir_seal(dir, NULL), 0);
+	EXPECT_EQ(run(cmd_verify, text, sizeof(text)), 0);
+	EXPECT(strstr(text, "every byte"));
+	fd = openat(image_dir_fd(dir), "pages-1.img", O_RDWR);
+	EXPECT_EQ(pwrite(fd, "x", 1, 5000), 1);
+	EXPECT_LT(run(cmd_verify, text, sizeof(text)), 0);
+	EXPECT_STREQ(text, "pages-1.img has other bytes than when it was written\n");
+	EXPECT_EQ(pwrite(fd, "", 1, 5000), 1);
+	close(fd);
+	EXPECT_EQ(run(cmd_verify, text, sizeof(text)), 0);
+	fd = openat(image_dir_fd(dir), IMAGE_SUMS_NAME, O_RDWR);
+	EXPECT_EQ(pwrite(fd, "0", 1, 17), 1);
+	close(fd);
+	EXPECT_LT(run(cmd_verify, text, sizeof(text)), 0);
+	EXPECT_STREQ(text, "crbpf.sums is not what was written\n");
+	EXPECT_EQ(image_dir_clear(dir, NULL), 0);
+	EXPECT(!scratch_exists(dir, IMAGE_SUMS_NAME));
+}
+
 /* Whatever is changed in whichever file: no crash, neither of verify nor of show. */
 TEST_TIMEOUT(changed_images_do_no_harm, 120)
 {

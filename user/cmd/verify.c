@@ -16,8 +16,9 @@ static void usage(FILE *out)
 	fputs("usage: crbpf verify DIR\n"
 	      "\n"
 	      "Checks that a checkpoint is whole: every image can be read to its end, every pages file\n"
-	      "has the size that its pagemap demands, and what images say of each other is true. Prints\n"
-	      "a line for every problem; the exit status is 1 if there is any.\n"
+	      "has the size that its pagemap demands, what images say of each other is true, and every\n"
+	      "byte is what was written (of images that have checksums: crbpf's). Prints a line for\n"
+	      "every problem; the exit status is 1 if there is any.\n"
 	      "\n"
 	      "  -D, --images-dir DIR  the same as DIR\n"
 	      "  -h, --help            this text\n",
@@ -118,6 +119,11 @@ static void known_problem(void *context, struct error *err)
 {
 }
 
+static void report_sum(void *context, const char *name, const char *what)
+{
+	verify_problem(context, "%s %s", name, what);
+}
+
 static int verify(struct verify *v, const char *path, struct error *err)
 {
 	int ret;
@@ -129,6 +135,10 @@ static int verify(struct verify *v, const char *path, struct error *err)
 		(void)fail(err, 0, "there are no images in '%s'", path);
 		return fail_hint(err, "name the directory that was given to dump with -D");
 	}
+	ret = image_dir_check_sums(v->dir, report_sum, v, err);
+	if (ret && ret != -ENOENT)
+		return ret;
+	v->has_sums = !ret;
 	ret = image_set_load(&v->set, v->dir, known_problem, NULL, err);
 	if (ret)
 		return ret;
@@ -153,8 +163,9 @@ static int verify_dir(const char *path, struct error *err)
 		ret = fail(err, 0, "'%s' has %zu problem%s", path, v.n_problems,
 			   v.n_problems == 1 ? "" : "s");
 	else if (!ret)
-		fprintf(v.out, "%s: %zu images of %zu processes fit together\n", path, v.n_images,
-			v.set.n_processes);
+		fprintf(v.out, "%s: %zu images of %zu process%s fit together%s\n", path, v.n_images,
+			v.set.n_processes, v.set.n_processes == 1 ? "" : "es",
+			v.has_sums ? ", every byte is what was written" : "");
 	image_set_deinit(&v.set);
 	ids_deinit(&v.pids);
 	ids_deinit(&v.file_users);

@@ -4,6 +4,7 @@
 
 /* The checks of `crbpf verify`, by subject. Each prints a line for every problem. */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -17,6 +18,7 @@ struct verify {
 	struct ids file_users;	/* ids of files that a descriptor or a queue has, to 1 */
 	struct ids pages;	/* pages_id to 1: each belongs to one pagemap */
 	size_t n_images, n_problems;
+	bool has_sums;
 };
 
 /* One line; counted. */

@@ -74,7 +74,8 @@ int image_dir_clear(struct image_dir *dir, struct error *err)
 		return ret;
 	}
 	while (!ret && (entry = readdir(list)))
-		if (image_parse_name(entry->d_name, &type, &number))
+		if (image_parse_name(entry->d_name, &type, &number) ||
+		    !strcmp(entry->d_name, IMAGE_SUMS_NAME))
 			ret = image_dir_remove(dir, entry->d_name, err);
 	closedir(list);
 	return ret;

@@ -156,6 +156,22 @@ bool image_dir_is_complete(struct image_dir *dir);
  * of it is taken for a part of the next one. Other files stay.
  */
 int image_dir_clear(struct image_dir *dir, struct error *err);
+/*
+ * Writes IMAGE_SUMS_NAME, a file of our own: the size and hash (XXH64) of every file
+ * made here, as they now read. To be called when all are finished, off the frozen
+ * path, before image_dir_sync. Who changes an image afterwards seals again or
+ * removes that file.
+ */
+#define IMAGE_SUMS_NAME "crbpf.sums"
+int image_dir_seal(struct image_dir *dir, struct error *err);
+/* Told of each file @name that is not as it was; @what begins with a verb. */
+typedef void (*image_sums_problem)(void *context, const char *name, const char *what);
+/*
+ * Compares the files with what image_dir_seal wrote. Returns 0 although some differ;
+ * -ENOENT (no error set) if there are no sums, as in CRIU's images; else -errno.
+ */
+int image_dir_check_sums(struct image_dir *dir, image_sums_problem problem, void *context,
+			 struct error *err);
 /* Flushes every file made here, and the directory, to the disk. */
 int image_dir_sync(struct image_dir *dir, struct error *err);
 /* Removes every file made here, the last one first. */

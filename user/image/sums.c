@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "image/file.h"
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "lib/xxh64.h"
+
+/*
+ * A text file: a line per image with its hash, size and name, and the hash of these
+ * lines at the end. CRIU does not look at it.
+ */
+
+#define PIECE (1024 * 1024)
+#define SUMS_MAX (64 * 1024 * 1024)
+
+/* Reads up to @n bytes: fewer only at the end of the file. */
+static ssize_t read_piece(int fd, char *data, size_t n)
+{
+	size_t have = 0;
+	ssize_t got;
+
+	while (have < n) {
+		got = read(fd, data + have, n - have);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return -errno;
+		if (!got)
+			break;
+		have += (size_t)got;
+	}
+	return (ssize_t)have;
+}
+
+/* Returns 0, or -errno: -ENOENT if there is no such file. */
+static int hash_file(struct image_dir *dir, const char *name, char *piece, uint64_t *ret_hash,
+		     uint64_t *ret_size)
+{
+	_cleanup_close_ int fd = openat(dir->fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct xxh64 x;
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	xxh64_init(&x);
+	*ret_size = 0;
+	for (;;) {
+		n = read_piece(fd, piece, PIECE);
+		if (n < 0)
+			return (int)n;
+		*ret_size += (uint64_t)n;
+		if (n < PIECE)
+			break;
+		xxh64_add(&x, piece, PIECE);
+	}
+	*ret_hash = xxh64_finish(&x, piece, (size_t)n);
+	return 0;
+}
+
+static int add_line(struct buf *text, uint64_t hash, uint64_t size, const char *name)
+{
+	char line[IMAGE_NAME_MAX + 64];
+	int n;
+
+	n = snprintf(line, sizeof(line), "%016" PRIx64 " %" PRIu64 " %s\n", hash, size, name);
+	return buf_add(text, line, (size_t)n);
+}
+
+static int add_files(struct image_dir *dir, struct buf *text, struct error *err)
+{
+	_cleanup_free_ char *piece = malloc(PIECE);
+	uint64_t hash, size;
+	int ret;
+
+	if (!piece)
+		return fail(err, ENOMEM, "cannot sum up the images");
+	for (size_t i = 0; i < dir->n_made; i++) {
+		/* An earlier sealing of this directory. */
+		if (!strcmp(dir->made[i], IMAGE_SUMS_NAME))
+			continue;
+		ret = hash_file(dir, dir->made[i], piece, &hash, &size);
+		if (ret == -ENOENT)
+			continue;
+		if (!ret)
+			ret = add_line(text, hash, size, dir->made[i]);
+		if (ret)
+			return fail(err, ret, "cannot sum up %s", dir->made[i]);
+	}
+	return 0;
+}
+
+static int write_sums(struct image_dir *dir, struct buf *text, struct error *err)
+{
+	_cleanup_close_ int fd = -1;
+	struct xxh64 x;
+	int ret;
+
+	xxh64_init(&x);
+	if (add_line(text, xxh64_finish(&x, text->data, text->size), text->size, "end"))
+		return fail(err, ENOMEM, "cannot write %s", IMAGE_SUMS_NAME);
+	ret = image_dir_remove(dir, IMAGE_SUMS_NAME, err);
+	if (ret)
+		return ret;
+	fd = image_dir_make(dir, IMAGE_SUMS_NAME, err);
+	if (fd < 0)
+		return fd;
+	if (write(fd, text->data, text->size) != (ssize_t)text->size)
+		return fail(err, errno ?: ENOSPC, "cannot write %s", IMAGE_SUMS_NAME);
+	return 0;
+}
+
+int image_dir_seal(struct image_dir *dir, struct error *err)
+{
+	struct buf text = { 0 };
+	int ret;
+
+	ret = add_files(dir, &text, err);
+	if (!ret)
+		ret = write_sums(dir, &text, err);
+	buf_deinit(&text);
+	return ret;
+}
+
+/* What a check of the sums goes through. */
+struct checker {
+	struct image_dir *dir;
+	char *piece;
+	image_sums_problem problem;
+	void *context;
+};
+
+static void check_line(struct checker *c, const char *line)
+{
+	uint64_t hash, size, real_hash, real_size;
+	unsigned long long number;
+	enum image_type type;
+	char name[IMAGE_NAME_MAX];
+	int ret;
+
+	if (sscanf(line, "%16" SCNx64 " %" SCNu64 " %63s", &hash, &size, name) != 3 ||
+	    !image_parse_name(name, &type, &number)) {
+		c->problem(c->context, IMAGE_SUMS_NAME, "has a line that is no sum");
+		return;
+	}
+	ret = hash_file(c->dir, name, c->piece, &real_hash, &real_size);
+	if (ret == -ENOENT)
+		c->problem(c->context, name, "is missing: it was there when the dump ended");
+	else if (ret)
+		c->problem(c->context, name, strerror(-ret));
+	else if (real_size != size)
+		c->problem(c->context, name, "has another size than when it was written");
+	else if (real_hash != hash)
+		c->problem(c->context, name, "has other bytes than when it was written");
+}
+
+/* The lines before the last, which is the sum of them. NULL if it is wrong. */
+static char *checked_lines(char *text, size_t n)
+{
+	uint64_t hash, size;
+	struct xxh64 x;
+	char *last;
+
+	if (!n || text[n - 1] != '\n')
+		return NULL;
+	text[n - 1] = '\0';
+	last = strrchr(text, '\n');
+	last = last ? last + 1 : text;
+	if (sscanf(last, "%16" SCNx64 " %" SCNu64 " end", &hash, &size) != 2 ||
+	    size != (uint64_t)(last - text))
+		return NULL;
+	xxh64_init(&x);
+	if (xxh64_finish(&x, text, (size_t)size) != hash)
+		return NULL;
+	*last = '\0';
+	return text;
+}
+
+static int check_text(struct checker *c, char *text, size_t n)
+{
+	char *lines = checked_lines(text, n), *line, *rest = NULL;
+
+	if (!lines) {
+		c->problem(c->context, IMAGE_SUMS_NAME, "is not what was written");
+		return 0;
+	}
+	for (line = strtok_r(lines, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+		check_line(c, line);
+	return 0;
+}
+
+int image_dir_check_sums(struct image_dir *dir, image_sums_problem problem, void *context,
+			 struct error *err)
+{
+	_cleanup_close_ int fd = openat(dir->fd, IMAGE_SUMS_NAME, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	_cleanup_free_ char *piece = NULL, *text = NULL;
+	struct stat st;
+	ssize_t n;
+
+	if (fd < 0 && errno == ENOENT)
+		return -ENOENT;
+	if (fd < 0 || fstat(fd, &st))
+		return fail(err, errno, "cannot read %s", IMAGE_SUMS_NAME);
+	if (st.st_size > SUMS_MAX)
+		return fail(err, EFBIG, "cannot read %s", IMAGE_SUMS_NAME);
+	piece = malloc(PIECE);
+	text = calloc(1, (size_t)st.st_size + 1);
+	if (!piece || !text)
+		return fail(err, ENOMEM, "cannot read %s", IMAGE_SUMS_NAME);
+	n = read_piece(fd, text, (size_t)st.st_size);
+	if (n < 0)
+		return fail(err, (int)n, "cannot read %s", IMAGE_SUMS_NAME);
+	return check_text(&(struct checker){ dir, piece, problem, context }, text, (size_t)n);
+}

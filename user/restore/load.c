@@ -112,7 +112,6 @@ static int add_process(struct restore *r, PstreeEntry *tree, struct error *err)
 	p->pgid = (pid_t)tree->pgid;
 	p->sid = (pid_t)tree->sid;
 	p->pages_fd = -1;
-	p->is_zombie = tree->n_threads == 1 && !tree->threads[0];
 	p->parent = tree->ppid ? restore_process(r, (pid_t)tree->ppid) : NULL;
 	if (tree->ppid && !p->parent)
 		return fail(err, 0, "pstree.img: the parent %u of process %u does not come before it",
@@ -146,35 +145,46 @@ static int load_tree(struct restore *r, struct error *err)
 	return ret;
 }
 
+/* A thread's number is a key, and names its core. */
+static int check_tid(struct restore *r, const struct new_process *p, size_t i, struct error *err)
+{
+	uint32_t tid = p->tree->threads[i];
+
+	if (!is_pid(tid) || (!i && tid != p->tree->pid))
+		return fail(err, 0, "pstree.img: process %d: %u cannot be its thread %zu", p->pid, tid, i);
+	if (i && ids_get(&r->pid_index, tid))
+		return fail(err, 0, "pstree.img: two tasks have the number %u", tid);
+	/* Threads take a number, and lead nowhere: restore_process tells them apart. */
+	if (i && ids_set(&r->pid_index, tid, UINT32_MAX))
+		return fail(err, ENOMEM, "cannot load the images");
+	return 0;
+}
+
+/* Of a zombie its state tells, and its one thread has no number: CRIU 4.1 stores what was in memory. */
 static int load_threads(struct restore *r, struct new_process *p, struct error *err)
 {
 	size_t n = p->tree->n_threads;
-	int ret;
+	int ret = 0;
 
 	p->tasks = arena_alloc(&r->arena, n * sizeof(*p->tasks));
 	if (!p->tasks)
 		return fail(err, ENOMEM, "cannot load the images");
 	p->n_tasks = n;
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n && !ret; i++) {
 		struct new_task *t = &p->tasks[i];
-		uint32_t tid = p->is_zombie ? p->tree->pid : p->tree->threads[i];
 
 		t->process = p;
-		t->tid = (pid_t)tid;
-		if (!is_pid(tid) || (!i && tid != p->tree->pid))
-			return fail(err, 0, "pstree.img: process %d: %u cannot be its thread %zu",
-				    p->pid, tid, i);
-		if (i && ids_get(&r->pid_index, tid))
-			return fail(err, 0, "pstree.img: two tasks have the number %u", tid);
-		/* Threads take a number, and lead nowhere: restore_process tells them apart. */
-		if (i && ids_set(&r->pid_index, tid, UINT32_MAX))
-			return fail(err, ENOMEM, "cannot load the images");
-		ret = restore_message(r, IMAGE_CORE, tid, &t->core, err);
-		if (ret)
-			return ret;
+		t->tid = i ? (pid_t)p->tree->threads[i] : p->pid;
+		ret = restore_message(r, IMAGE_CORE, (unsigned long long)t->tid, &t->core, err);
+		if (!ret && !i)
+			p->is_zombie = t->core->tc && t->core->tc->task_state == STATE_DEAD;
+		if (!ret && !p->is_zombie)
+			ret = check_tid(r, p, i, err);
 	}
+	if (!ret && p->is_zombie && n != 1)
+		ret = fail(err, 0, "pstree.img: the zombie %d has %zu threads", p->pid, n);
 	r->n_threads += n;
-	return 0;
+	return ret;
 }
 
 /* Shares the table of the nearest ancestor with the same files_id: only a child can. */

@@ -39,6 +39,9 @@ struct log;
 struct new_process;
 struct options;
 
+/* tc->task_state of a leader's core. */
+enum new_state { STATE_ALIVE = 1, STATE_DEAD, STATE_STOPPED };
+
 /* An open file description to be. */
 struct new_file {
 	uint32_t id;

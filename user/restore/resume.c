@@ -119,9 +119,7 @@ static int hand_over(struct restore *r, struct new_task *t, struct error *err)
 
 static bool is_stopped(const struct new_process *p)
 {
-	enum { STOPPED = 3 };
-
-	return p->tasks[0].core->tc->task_state == STOPPED;
+	return p->tasks[0].core->tc->task_state == STATE_STOPPED;
 }
 
 /* A task that SIGKILL ended meanwhile is nothing to complain of. */

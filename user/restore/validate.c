@@ -63,12 +63,9 @@ static int check_namespaces(const struct restore *r, struct error *err)
 
 static int check_leader(const struct new_process *p, const TaskCoreEntry *tc, struct error *err)
 {
-	enum { ALIVE = 1, DEAD, STOPPED };
-
 	if (!tc)
 		return fail(err, 0, "core-%d.img: the part of the process is missing", p->pid);
-	if (tc->task_state < ALIVE || tc->task_state > STOPPED ||
-	    (tc->task_state == DEAD) != p->is_zombie)
+	if (tc->task_state < STATE_ALIVE || tc->task_state > STATE_STOPPED)
 		return fail(err, 0, "core-%d.img: state %u cannot be", p->pid, tc->task_state);
 	return 0;
 }

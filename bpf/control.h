@@ -12,7 +12,8 @@
 
 #define CONTROL_RING_NAME   "records"
 #define CONTROL_WANTED_NAME "wanted"
-#define CONTROL_MAX_WANTED  (1 << 20)
+#define CONTROL_MAP_NAME    ".data.control"
+#define CONTROL_MAX_WANTED  (1 << 16)
 #define CONTROL_RING_SIZE   (4 << 20) /* more does not make a pass faster, and costs zeroed pages */
 
 enum control_flags {

@@ -280,6 +280,8 @@ struct vma_record {
 	__u32 tgid;		/* of the process asked about */
 	__u32 seals;		/* F_SEAL_* of a shmem or hugetlbfs file */
 	__u64 policy;		/* identity of a NUMA policy; 0 default */
+	__u32 tid;		/* of the thread that was asked: the leader, unless it has ended */
+	__u32 reserved;
 };
 
 enum vma_special {

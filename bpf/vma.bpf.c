@@ -19,7 +19,10 @@ static __always_inline struct vm_area_struct *mapping(void)
 
 static __always_inline void add_name(const char *name)
 {
-	long length = bpf_probe_read_kernel_str(vma_now.tail, VMA_NAME_MAX, name);
+	long length;
+
+	*(__u64 *)vma_now.tail = 0;	/* whole, for name_is */
+	length = bpf_probe_read_kernel_str(vma_now.tail, VMA_NAME_MAX, name);
 
 	if (length <= 1 || length > VMA_NAME_MAX)
 		return;
@@ -153,6 +156,7 @@ int crbpf_vma(struct bpf_iter__task_vma *ctx)
 	stream_begin(vma_at, (__u64)task->pid);
 	clear(r);
 	r->tgid = (__u32)pid_numbers((__u64)BPF_CORE_READ(task, group_leader, thread_pid));
+	r->tid = (__u32)pid_numbers((__u64)BPF_CORE_READ(task, thread_pid));
 	mm = (__u64)BPF_CORE_READ(vma, vm_mm);
 	vma_fields();
 	size = add_tail(vma);

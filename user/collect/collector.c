@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* One pass: every iterator over every process, and the proof that nothing is missing. */
+
+#include "collect/collector.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "collect/programs.h"
+#include "collect/ring.h"
+#include "lib/cleanup.h"
+#include "lib/clock.h"
+#include "lib/err.h"
+#include "lib/log.h"
+
+/*
+ * An iterator for each process costs some 50 us, a pass over all that the system has
+ * open some 0.5 us a descriptor: past this many processes in proportion to open
+ * files the whole pass, filtered, is cheaper.
+ */
+#define FILES_PER_ITERATOR 40
+
+struct collector {
+	unsigned int flags;
+	struct programs programs;
+	struct ring ring;
+	struct log *log;
+};
+
+static const unsigned int phase_flag[PROGRAMS] = { COLLECT_TASKS, COLLECT_FILES, COLLECT_VMAS };
+
+int collector_open(struct collector **ret, unsigned int flags, struct log *log, struct error *err)
+{
+	struct collector *c = calloc(1, sizeof(*c));
+	long long start = clock_ns();
+	int r = -ENOENT;
+
+	if (!c)
+		return fail(err, ENOMEM, "cannot load the BPF programs");
+	c->flags = flags;
+	c->log = log;
+	programs_init(&c->programs);
+	if (!(flags & COLLECT_NO_CACHE)) {
+		r = programs_take(&c->programs);
+		if (r)
+			programs_deinit(&c->programs);
+	}
+	if (r) {
+		r = programs_load(&c->programs, flags, err);
+		if (!r && !(flags & COLLECT_NO_CACHE) && (flags & COLLECT_ALL) == COLLECT_ALL)
+			(void)programs_pin(&c->programs, log);
+	}
+	if (!r)
+		r = ring_open(&c->ring, c->programs.ring, err);
+	if (r) {
+		collector_close(c);
+		return r;
+	}
+	log_debug(log, "BPF programs %s in %.1f ms", collector_is_cached(c) ? "taken from the cache" : "loaded",
+		  (clock_ns() - start) / 1e6);
+	*ret = c;
+	return 0;
+}
+
+void collector_set_flags(struct collector *c, unsigned int flags)
+{
+	const unsigned int fixed = COLLECT_ALL | COLLECT_NO_CACHE;
+
+	c->flags = (c->flags & fixed) | (flags & ~fixed);
+}
+
+int collector_is_cached(const struct collector *c)
+{
+	return !c->programs.object;
+}
+
+void collector_close(struct collector *c)
+{
+	if (!c)
+		return;
+	ring_close(&c->ring);
+	programs_deinit(&c->programs);
+	free(c);
+}
+
+/* Reads an iterator to its end; a full ring is emptied and the object shown again. */
+static int read_iterator(struct collector *c, int iter, struct error *err)
+{
+	char nothing[64];
+	ssize_t n;
+	int r;
+
+	while ((n = read(iter, nothing, sizeof(nothing)))) {
+		if (n < 0 && errno != EAGAIN && errno != EINTR)
+			return fail(err, errno, "cannot read a BPF iterator");
+		r = ring_consume(&c->ring);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+/* Runs one program over one process, or over all if @tgid is 0. */
+static int run_iterator(struct collector *c, int program, pid_t tgid, struct error *err)
+{
+	union bpf_iter_link_info info = { .task.pid = tgid };
+	LIBBPF_OPTS(bpf_link_create_opts, opts);
+	_cleanup_close_ int link = -1, iter = -1;
+
+	if (tgid) {
+		opts.iter_info = &info;
+		opts.iter_info_len = sizeof(info);
+	}
+	link = bpf_link_create(program, 0, BPF_TRACE_ITER, &opts);
+	if (link < 0)
+		return fail(err, errno, "cannot attach a BPF iterator");
+	iter = bpf_iter_create(link);
+	if (iter < 0)
+		return fail(err, errno, "cannot create a BPF iterator");
+	return read_iterator(c, iter, err);
+}
+
+static int run_each(struct collector *c, int phase, const pid_t *tgids, size_t n, struct error *err)
+{
+	struct record_control *control = c->programs.control;
+
+	for (size_t i = 0; i < n; i++) {
+		__u64 before = control->sent[RECORD_PROCESS];
+		int r = run_iterator(c, c->programs.program[phase], tgids[i], err);
+
+		if (r)
+			return r;
+		if (phase == PROGRAM_TASK && control->sent[RECORD_PROCESS] == before)
+			return fail(err, ESRCH, "process %d does not exist", tgids[i]);
+	}
+	return 0;
+}
+
+static unsigned long long open_files(void)
+{
+	_cleanup_fclose_ FILE *f = fopen("/proc/sys/fs/file-nr", "re");
+	unsigned long long n = 0;
+
+	if (!f || fscanf(f, "%llu", &n) != 1)
+		return ~0ULL;
+	return n;
+}
+
+/* Puts @tgids into, or takes them out of, the map by which a pass over all is filtered. */
+static int set_wanted(struct collector *c, const pid_t *tgids, size_t n, bool is_wanted)
+{
+	__u8 one = 1;
+
+	for (size_t i = 0; i < n; i++) {
+		__u32 tgid = tgids[i];
+
+		if (is_wanted && bpf_map_update_elem(c->programs.wanted, &tgid, &one, BPF_ANY))
+			return -errno;
+		if (!is_wanted)
+			(void)bpf_map_delete_elem(c->programs.wanted, &tgid);
+	}
+	return 0;
+}
+
+static __u32 control_flags(const struct collector *c)
+{
+	__u32 flags = 0;
+
+	if (!(c->flags & COLLECT_NO_PARTS))
+		flags |= CONTROL_PARTS;
+	if (!(c->flags & COLLECT_NO_PATHS))
+		flags |= CONTROL_PATHS;
+	if (!(c->flags & COLLECT_NO_DETAILS))
+		flags |= CONTROL_DETAILS;
+	return flags;
+}
+
+static void begin_pass(struct collector *c, __u32 flags)
+{
+	struct record_control *control = c->programs.control;
+
+	control->pass++;
+	control->flags = flags;
+	control->full = 0;
+	for (int i = 0; i < RECORD_TYPES; i++)
+		control->sent[i] = 0;
+	control->object = 0;
+	ring_begin(&c->ring, control->pass);
+	c->ring.is_running = c->flags & COLLECT_RUNNING;
+}
+
+static int run_phases(struct collector *c, const pid_t *tgids, size_t n, bool is_whole,
+		      struct error *err)
+{
+	for (int phase = 0; phase < PROGRAMS; phase++) {
+		int r;
+
+		if (!(c->flags & phase_flag[phase]))
+			continue;
+		if (is_whole)
+			r = run_iterator(c, c->programs.program[phase], 0, err);
+		else
+			r = run_each(c, phase, tgids, n, err);
+		if (!r)
+			r = ring_consume(&c->ring);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+/* Everything written has arrived, and it is all that there is. */
+static int check_pass(struct collector *c, size_t n, struct error *err)
+{
+	const struct record_control *control = c->programs.control;
+
+	for (int i = 0; i < RECORD_TYPES; i++)
+		if (control->sent[i] != c->ring.arrived[i])
+			return fail(err, EAGAIN, "%llu records of type %d were sent, %llu arrived",
+				    control->sent[i], i, c->ring.arrived[i]);
+	if (c->flags & COLLECT_TASKS && n && control->sent[RECORD_PROCESS] < n)
+		return fail(err, ESRCH, "of %zu processes only %llu exist", n,
+			    control->sent[RECORD_PROCESS]);
+	if (c->flags & COLLECT_RUNNING)
+		return 0;
+	return ring_check(&c->ring, c->flags, err);
+}
+
+int collector_run(struct collector *c, const pid_t *tgids, size_t n,
+		  int (*record)(void *arg, const struct record_head *rec), void *arg,
+		  struct error *err)
+{
+	bool is_whole = !n || (n > 100 && n < CONTROL_MAX_WANTED && n > open_files() / FILES_PER_ITERATOR);
+	__u32 flags = control_flags(c);
+	long long start = clock_ns();
+	int r = 0;
+
+	if (!n)
+		flags |= CONTROL_USER_ONLY;
+	if (n && is_whole) {
+		flags |= CONTROL_FILTER;
+		r = set_wanted(c, tgids, n, true);
+		if (r)
+			fail(err, r, "cannot choose processes");
+	}
+	begin_pass(c, flags);
+	c->ring.record = record;
+	c->ring.arg = arg;
+	c->ring.err = err;
+	if (!r)
+		r = run_phases(c, tgids, n, is_whole, err);
+	if (!r)
+		r = check_pass(c, n, err);
+	if (n && is_whole)
+		(void)set_wanted(c, tgids, n, false);
+	log_debug(c->log, "%zu processes collected in %.2f ms, ring full %llu times", n,
+		  (clock_ns() - start) / 1e6, c->programs.control->full);
+	return r;
+}

@@ -24,6 +24,8 @@ struct collector;
 struct freezer;
 struct log;
 struct options;
+struct memfd_inode;
+struct page_pump;
 struct regfile_dump;
 
 /* Microseconds and counts, as CRIU's stats-dump has them. */
@@ -31,6 +33,13 @@ struct dump_stats {
 	long long start_ns, freeze_ns, frozen_ns, memory_ns, thaw_ns, write_ns;	/* moments, CLOCK_MONOTONIC */
 	uint64_t pages_scanned, pages_written, pages_zero;
 	uint64_t shared_scanned, shared_written;
+};
+
+/* Memory of an object that several mappings or descriptors have: stored once, as pagemap-shmem-@shmid. */
+struct shared_memory {
+	uint64_t shmid;
+	uint64_t size;			/* bytes */
+	int fd;				/* to read it; owned */
 };
 
 struct dump {
@@ -51,6 +60,10 @@ struct dump {
 	uint32_t next_file_id;
 	uint32_t next_pages_id;
 	uint32_t next_remap_id;
+	struct page_pump *pump;		/* buffers for pages, made by probe */
+	struct shared_memory *shared;	/* dump_shared_memory */
+	size_t n_shared;
+	struct memfd_inode *memfds;	/* of kind/memfd.c: inodes that have an id; in the arena */
 	SeccompEntry *seccomp;		/* filters found so far, in the arena: user/kind/seccomp.c */
 	struct dump_stats stats;
 };
@@ -88,11 +101,11 @@ uint32_t dump_new_file_id(struct dump *d);
 uint32_t dump_regfile(struct dump *d, const char *path, uint32_t dev, uint64_t ino,
 		      uint32_t mnt_id, uint32_t nlink, int fd);
 /*
- * Before anything is described, once per thread, registers as the kernel gave
- * them: a call that ended in EINTR only because we stopped it is executed again, by the
- * living thread if it runs on (its registers are written), and in the image; an
- * rseq critical section is left in the image's registers. Then rewinds t->regs and fills
- * t->restart and t->restart_nr. Implemented in user/kind/restart.c.
+ * Before anything is described, once per thread, t->regs as the kernel gave them:
+ * makes them what they would be on the way back to user space. A call that our stop has
+ * interrupted is executed again, unless a signal handler is going to run; an rseq
+ * critical section is left. Fills t->restart and t->restart_nr. The thread itself is
+ * not touched. Implemented in user/kind/restart.c.
  */
 int dump_rewind(struct dump *d, struct task *t);
 /* Fills all of mm_entry but its mappings. Implemented in user/kind/mmfields.c. */
@@ -106,6 +119,18 @@ int dump_seccomp(struct dump *d);
  * measured from there, so what passes while it stands still does not count.
  */
 long long dump_clock(const struct dump *d, clockid_t clock);
+/*
+ * The same for any clock that task @t can name, CPU clocks too (which stand still
+ * while it is frozen). Returns 0 or -errno.
+ */
+int dump_task_clock(const struct dump *d, const struct task *t, clockid_t clock, long long *ret_ns);
+/*
+ * Has the memory stage store the content of @fd, @size bytes, as pagemap-shmem-@shmid.
+ * Takes @fd over, also on failure. The caller sees to it that each object comes once.
+ */
+int dump_shared_memory(struct dump *d, uint64_t shmid, uint64_t size, int fd);
+/* Opens the object of a file mapping, through /proc/PID/map_files. -errno with the error set. */
+int dump_open_mapped(struct dump *d, const struct process *p, const struct vma *v);
 /* What fown_entry needs, from a record: in d->arena. NULL if memory ran out. */
 FownEntry *dump_fown(struct dump *d, const struct file *f);
 

@@ -271,6 +271,15 @@ int engine_spawn(struct engine *engine, struct clone_args *args, struct injected
 	return 0;
 }
 
+int injected_suspend_seccomp(struct injected *task, struct error *err)
+{
+	unsigned long options = ENGINE_OPTIONS | PTRACE_O_SUSPEND_SECCOMP;
+
+	if (ptrace(PTRACE_SETOPTIONS, task->tid, NULL, (void *)options) < 0)
+		return fail(err, errno, "cannot suspend seccomp");
+	return 0;
+}
+
 /* Queues clone3 with copies of @args and its array. */
 static int queue_clone(struct batch *batch, const struct clone_args *args, struct error *err)
 {

@@ -78,6 +78,12 @@ int injected_sleep(struct injected *task, __u64 pc, long nr, const __u64 args[6]
 		   unsigned int settle_ms, __s64 *ret_result, struct error *err);
 
 /*
+ * From now on, until it is let go, no seccomp filter judges the calls of this stopped
+ * thread. Takes CAP_SYS_ADMIN, and that this process is under no filter itself. 0 or -errno.
+ */
+int injected_suspend_seccomp(struct injected *task, struct error *err);
+
+/*
  * Unmaps the engine from the task's memory, by the last thread that runs in it:
  * the others must be past their last batch. The thread is left in a syscall-exit stop.
  */

@@ -27,6 +27,7 @@ typedef struct InventoryEntry InventoryEntry;
 typedef struct MmEntry MmEntry;
 typedef struct PagemapEntry PagemapEntry;
 typedef struct PstreeEntry PstreeEntry;
+typedef struct SeccompEntry SeccompEntry;
 typedef struct TaskKobjIdsEntry TaskKobjIdsEntry;
 typedef struct VmaEntry VmaEntry;
 
@@ -138,6 +139,7 @@ struct restore {
 
 	struct image_dir *dir;
 	InventoryEntry *inventory;
+	SeccompEntry *seccomp;		/* read on first use: user/kind/seccomp.c */
 	struct new_process **processes;	/* parents before children, the root first; helpers last */
 	size_t n_processes;
 	size_t n_threads;		/* of all processes, helpers too */

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Namespaces: a tree must live in those of this process, for none is made anew yet. */
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "judge.h"
+#include "kind.h"
+#include "snapshot.h"
+
+/* Inode number of a namespace of this process; 0: the kernel has no such kind. */
+static uint32_t own_ns(const char *name)
+{
+	struct stat st;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/ns/%s", name);
+	return stat(path, &st) ? 0 : (uint32_t)st.st_ino;
+}
+
+struct space {
+	const char *name, *file;
+	uint32_t theirs, firsts;	/* of the task; of the tree's first process */
+};
+
+#define N_SPACES 10
+static void list_spaces(const struct task_record *t, const struct task_record *first,
+			struct space ret[N_SPACES])
+{
+	const struct space spaces[N_SPACES] = {
+		{ "network", "net", t->net_ns, first->net_ns },
+		{ "ipc", "ipc", t->ipc_ns, first->ipc_ns },
+		{ "uts", "uts", t->uts_ns, first->uts_ns },
+		{ "mount", "mnt", t->mnt_ns, first->mnt_ns },
+		{ "pid", "pid", t->pid_ns, first->pid_ns },
+		{ "user", "user", t->user_ns, first->user_ns },
+		{ "cgroup", "cgroup", t->cgroup_ns, first->cgroup_ns },
+		{ "time", "time", t->time_ns, first->time_ns },
+		/* what children to come would be born into */
+		{ "children's pid", "pid", t->pid_ns_children, first->pid_ns_children },
+		{ "children's time", "time", t->time_ns_children, first->time_ns_children },
+	};
+
+	for (size_t i = 0; i < N_SPACES; i++)
+		ret[i] = spaces[i];
+}
+
+/* The first task is compared with this process, the others with the first. */
+static void judge(struct judge *j, const struct task *t)
+{
+	const struct task *first = j->snap->processes[0]->tasks;
+	struct space spaces[N_SPACES];
+
+	if (t->process->is_zombie)
+		return;
+	list_spaces(t->rec, first->rec, spaces);
+	for (size_t i = 0; i < N_SPACES; i++) {
+		const struct space *s = &spaces[i];
+		bool is_own = t != first && s->theirs == s->firsts ? true :
+			      s->theirs == own_ns(s->file);
+
+		if (is_own || !s->theirs)
+			continue;
+		judge_task(j, t, "namespace", NULL,
+			   "lives in another %s namespace, and nested namespaces are not carried yet",
+			   s->name);
+	}
+}
+
+static const struct task_ops task_ops = { .judge = judge };
+
+const struct kind kind_nsproxy = { .name = "nsproxy", .task = &task_ops };

@@ -8,6 +8,7 @@
  */
 
 #include <stdint.h>
+#include <time.h>
 
 #include "image/image.h"
 #include "judge.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The pinned cache: /sys/fs/bpf/crbpf/VERSION-HASH holds the programs and maps of one build,
+ * The pinned cache: /sys/fs/bpf/crbpf/HASH holds the programs and maps of one build,
  * for root alone. Its directory is locked (flock) by the one process that uses the ring.
  */
 
@@ -28,7 +28,7 @@
 #define BPF_FS_MAGIC 0xcafe4a11
 #define BPFFS	     "/sys/fs/bpf"
 #define CACHE	     BPFFS "/crbpf"
-#define CACHE_BUILD  CACHE "/" CRBPF_VERSION "-" CRBPF_BPF_HASH
+#define CACHE_BUILD  CACHE "/" CRBPF_BPF_HASH	/* bpffs allows no dots: no version */
 
 /* What is pinned, and where struct programs keeps it. */
 static const struct {

@@ -27,9 +27,9 @@ static uint64_t next_random(uint64_t *state)
 /* Fields that count bytes or entries which follow: small, since those are written too. */
 static bool is_count(const char *name)
 {
-	static const char *const names[] = { "bytes",	   "length",	   "inq_len", "outq_len",
-					     "keys_bytes", "values_bytes", "nsems",   "qnum",
-					     "size",	   "len",	   "msize" };
+	static const char *const names[] = {"bytes",      "length",       "inq_len", "outq_len",
+					    "keys_bytes", "values_bytes", "nsems",   "qnum",
+					    "size",       "len",          "msize"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (!strcmp(name, names[i]))
@@ -207,7 +207,7 @@ static bool is_same(const ProtobufCMessage *a, const ProtobufCMessage *b)
 
 static void expect_same(struct image_dir *dir, enum image_type type, ProtobufCMessage **msgs)
 {
-	struct error err = { 0 };
+	struct error err = {0};
 	ProtobufCMessage *msg;
 	struct image *image;
 
@@ -228,7 +228,7 @@ static void expect_same(struct image_dir *dir, enum image_type type, ProtobufCMe
 /* Reads and prints all of it. Returns what json_image returned. */
 static int print_all(struct image_dir *dir, enum image_type type, FILE *out, struct error *err)
 {
-	struct json json = { .out = out };
+	struct json json = {.out = out};
 	struct image *image;
 	int ret;
 
@@ -249,7 +249,7 @@ TEST(every_message_comes_back_and_can_be_printed)
 
 	for (int round = 0; round < 20; round++) {
 		for (enum image_type type = 0; type < IMAGE_TYPES; type++) {
-			struct error err = { 0 };
+			struct error err = {0};
 
 			if (!image_info(type)->entry)
 				continue;
@@ -300,7 +300,7 @@ static void try_mutations(struct image_dir *dir, enum image_type type, FILE *out
 	n = scratch_read(dir, name, good, sizeof(good));
 	EXPECT_LT(n, sizeof(good));
 	for (int i = 0; i < MUTATIONS; i++) {
-		struct error err = { 0 };
+		struct error err = {0};
 		int ret;
 
 		memcpy(bad, good, n);

@@ -16,7 +16,7 @@
 
 TEST(every_name_is_parsed_back)
 {
-	unsigned long long numbers[] = { 0, 1, 0x20d14e, 4194304, ~0ull }, number;
+	unsigned long long numbers[] = {0, 1, 0x20d14e, 4194304, ~0ull}, number;
 	char name[IMAGE_NAME_MAX];
 	enum image_type type;
 
@@ -34,11 +34,20 @@ TEST(every_name_is_parsed_back)
 
 TEST(other_names_are_none)
 {
-	static const char *const names[] = { "",	   "core",	    "core-.img",
-					     "core-1",	   "core-01.img",   "core-1.imgx",
-					     "core-x.img", "core--1.img",   "core-+1.img",
-					     "core- 1.img", "tcp-stream-AB.img", "pstree.img.1",
-					     "core-99999999999999999999999.img", "pages-0x1.img" };
+	static const char *const names[] = {"",
+					    "core",
+					    "core-.img",
+					    "core-1",
+					    "core-01.img",
+					    "core-1.imgx",
+					    "core-x.img",
+					    "core--1.img",
+					    "core-+1.img",
+					    "core- 1.img",
+					    "tcp-stream-AB.img",
+					    "pstree.img.1",
+					    "core-99999999999999999999999.img",
+					    "pages-0x1.img"};
 	unsigned long long number;
 	enum image_type type;
 
@@ -142,10 +151,10 @@ TEST(a_pagemap_begins_with_its_head)
 
 TEST(the_bytes_are_those_of_the_format)
 {
-	static const unsigned char inventory[] = { 0x16, 0x31, 0x31, 0x58, 2, 0, 0, 0, 8, 2 };
-	static const unsigned char pstree[] = { 0x19, 0x43, 0x56, 0x54, 0x30, 0x30, 0x27, 0x50,
-						10,   0,    0,	  0,	8,    1,    0x10, 0,
-						0x18, 3,    0x20, 4,	0x28, 5 };
+	static const unsigned char inventory[] = {0x16, 0x31, 0x31, 0x58, 2, 0, 0, 0, 8, 2};
+	static const unsigned char pstree[] = {0x19, 0x43, 0x56, 0x54, 0x30, 0x30, 0x27, 0x50,
+					       10,   0,    0,    0,    8,    1,    0x10, 0,
+					       0x18, 3,    0x20, 4,    0x28, 5};
 	InventoryEntry e = INVENTORY_ENTRY__INIT;
 	PstreeEntry p = PSTREE_ENTRY__INIT;
 	struct image_dir *dir = scratch_dir();
@@ -155,7 +164,7 @@ TEST(the_bytes_are_those_of_the_format)
 	EXPECT_EQ(image_write(dir, IMAGE_INVENTORY, 0, &e.base, NULL), 0);
 	EXPECT_EQ(scratch_read(dir, "inventory.img", back, sizeof(back)), sizeof(inventory));
 	EXPECT_MEMEQ(back, inventory, sizeof(inventory));
-	p = (PstreeEntry){ p.base, 1, 0, 3, 4, 1, (__u32[]){ 5 } };
+	p = (PstreeEntry){p.base, 1, 0, 3, 4, 1, (__u32[]){5}};
 	EXPECT_EQ(image_write(dir, IMAGE_PSTREE, 0, &p.base, NULL), 0);
 	EXPECT_EQ(scratch_read(dir, "pstree.img", back, sizeof(back)), sizeof(pstree));
 	EXPECT_MEMEQ(back, pstree, sizeof(pstree));
@@ -232,7 +241,7 @@ static void expect_error(enum image_type type, const char *name, const void *dat
 			 const char *text)
 {
 	struct image_dir *dir = scratch_dir();
-	struct error err = { 0 };
+	struct error err = {0};
 	ProtobufCMessage *msg;
 
 	scratch_write(dir, name, data, n);
@@ -325,14 +334,14 @@ TEST(endless_nesting_is_refused)
 	enum { LEVELS = 100000, ROOM = LEVELS * 8 };
 	struct image_dir *dir = scratch_dir();
 	unsigned char *data = malloc(ROOM), *end = data + ROOM, *p = end;
-	struct error err = { 0 };
+	struct error err = {0};
 	ProtobufCMessage *msg;
 	__u32 size;
 
 	for (int i = 0; i < LEVELS; i++) {
 		if (i)
 			p = prepend(p, 0x1a, (size_t)(end - p)); /* namespaces */
-		p = prepend(p, 0x0a, 0); /* name, empty */
+		p = prepend(p, 0x0a, 0);                         /* name, empty */
 	}
 	p = prepend(p, 0x0a, (size_t)(end - p));
 	size = (__u32)(end - p);
@@ -375,7 +384,7 @@ TEST(a_file_cut_anywhere_is_noticed)
 	EXPECT_EQ(n_ends, 5);
 
 	for (size_t cut = 0; cut < n; cut++) {
-		struct error err = { 0 };
+		struct error err = {0};
 		size_t got = 0;
 		bool whole = false;
 		int ret;
@@ -394,7 +403,7 @@ TEST(a_file_cut_anywhere_is_noticed)
 TEST(a_full_disk_is_reported_with_the_name)
 {
 	char path[] = "/tmp/crbpf-image-XXXXXX";
-	struct error err = { 0 }, late = { 0 };
+	struct error err = {0}, late = {0};
 	PipeDataEntry e = PIPE_DATA_ENTRY__INIT;
 	static char content[65536];
 	struct image_dir *dir;

@@ -21,7 +21,7 @@ static struct json begin(void)
 {
 	free(text);
 	text = NULL;
-	return (struct json){ .out = open_memstream(&text, &text_size) };
+	return (struct json){.out = open_memstream(&text, &text_size)};
 }
 
 static const char *end(struct json *json)
@@ -60,13 +60,13 @@ TEST(objects_and_arrays_are_indented)
 TEST(strings_are_escaped)
 {
 	static const char *const pairs[][2] = {
-		{ "a\"\\\n\t\r\b\f\x01", "\"a\\\"\\\\\\n\\t\\r\\b\\f\\u0001\"" },
-		{ "\xc3\xa9", "\"\\u00e9\"" },
-		{ "\xf0\x9f\x98\x80", "\"\\ud83d\\ude00\"" },
-		{ "\xff\xc3", "\"\\udcff\\udcc3\"" },	/* no UTF-8 */
-		{ "\xc0\x80", "\"\\udcc0\\udc80\"" },	/* longer than needed */
-		{ "\xed\xa0\x80", "\"\\udced\\udca0\\udc80\"" }, /* half of a pair */
-		{ "", "\"\"" },
+		{"a\"\\\n\t\r\b\f\x01", "\"a\\\"\\\\\\n\\t\\r\\b\\f\\u0001\""},
+		{"\xc3\xa9", "\"\\u00e9\""},
+		{"\xf0\x9f\x98\x80", "\"\\ud83d\\ude00\""},
+		{"\xff\xc3", "\"\\udcff\\udcc3\""},            /* no UTF-8 */
+		{"\xc0\x80", "\"\\udcc0\\udc80\""},            /* longer than needed */
+		{"\xed\xa0\x80", "\"\\udced\\udca0\\udc80\""}, /* half of a pair */
+		{"", "\"\""},
 	};
 
 	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
@@ -80,10 +80,10 @@ TEST(strings_are_escaped)
 TEST(base64_comes_in_lines)
 {
 	static const char *const pairs[][2] = {
-		{ "", "\"\"" },		 { "f", "\"Zg==\\n\"" },     { "fo", "\"Zm8=\\n\"" },
-		{ "foo", "\"Zm9v\\n\"" }, { "foob", "\"Zm9vYg==\\n\"" },
+		{"", "\"\""},           {"f", "\"Zg==\\n\""},        {"fo", "\"Zm8=\\n\""},
+		{"foo", "\"Zm9v\\n\""}, {"foob", "\"Zm9vYg==\\n\""},
 	};
-	unsigned char zeros[58] = { 0 };
+	unsigned char zeros[58] = {0};
 	struct json json;
 
 	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
@@ -128,7 +128,7 @@ TEST(hex_covers_what_is_below)
 	ThreadInfoAarch64 info = THREAD_INFO_AARCH64__INIT;
 	UserAarch64RegsEntry regs = USER_AARCH64_REGS_ENTRY__INIT;
 	UserAarch64FpsimdContextEntry fp = USER_AARCH64_FPSIMD_CONTEXT_ENTRY__INIT;
-	uint64_t x[] = { 255 };
+	uint64_t x[] = {255};
 
 	regs.regs = x;
 	regs.n_regs = 1;
@@ -147,7 +147,7 @@ TEST(sockets_have_names_and_addresses)
 	FownEntry fown = FOWN_ENTRY__INIT;
 	InetSkEntry inet = INET_SK_ENTRY__INIT;
 	UnixSkEntry usk = UNIX_SK_ENTRY__INIT;
-	unsigned char v4[4] = { 127, 0, 0, 1 }, v6[16] = { [15] = 1 };
+	unsigned char v4[4] = {127, 0, 0, 1}, v6[16] = {[15] = 1};
 	char name[] = "\0a=b \x7f";
 	uint32_t words[4];
 
@@ -164,6 +164,6 @@ TEST(sockets_have_names_and_addresses)
 	memcpy(words, v6, 16);
 	inet.n_src_addr = 4;
 	expect_field(&inet.base, "\"::1\"");
-	usk.name = (ProtobufCBinaryData){ sizeof(name) - 1, (uint8_t *)name };
+	usk.name = (ProtobufCBinaryData){sizeof(name) - 1, (uint8_t *)name};
 	expect_field(&usk.base, "\"name\": \"=00a=3Db =7F\"");
 }

@@ -14,7 +14,7 @@
 #include "pstree.pb-c.h"
 #include "scratch.h"
 
-#define PID 10u
+#define PID  10u
 #define BASE 0x10000000ull
 
 /* What a test may change before the images are written. */
@@ -86,7 +86,7 @@ static void init_memory(struct checkpoint *c)
 
 static void init(struct checkpoint *c)
 {
-	static __u32 threads[] = { PID, PID + 1 };
+	static __u32 threads[] = {PID, PID + 1};
 
 	memset(c, 0, sizeof(*c));
 	c->fown = (FownEntry)FOWN_ENTRY__INIT;
@@ -109,7 +109,7 @@ static void init(struct checkpoint *c)
 
 static void put(enum image_type type, unsigned long long number, const void *msg)
 {
-	struct error err = { 0 };
+	struct error err = {0};
 
 	if (image_write(scratch_dir(), type, number, msg, &err))
 		FAIL("%s", err.text);
@@ -166,7 +166,7 @@ static void write_images(struct checkpoint *c)
 {
 	TaskKobjIdsEntry root = TASK_KOBJ_IDS_ENTRY__INIT;
 	InventoryEntry inventory = INVENTORY_ENTRY__INIT;
-	VmaEntry *vmas[] = { &c->vmas[0], &c->vmas[1] };
+	VmaEntry *vmas[] = {&c->vmas[0], &c->vmas[1]};
 	int fd;
 
 	inventory.img_version = 2;
@@ -189,9 +189,9 @@ static void write_images(struct checkpoint *c)
 /* Runs a command with its output in @text. Returns what it returned. */
 static int run(int (*command)(int, char **, struct log *, struct error *), char *text, size_t room)
 {
-	char *argv[] = { "command", scratch_path, NULL };
+	char *argv[] = {"command", scratch_path, NULL};
 	char path[96];
-	struct error err = { 0 };
+	struct error err = {0};
 	int saved = dup(1), fd, ret;
 	ssize_t n;
 
@@ -280,8 +280,7 @@ TEST(wrong_memory_is_found)
 	c.vmas[1].status = 1 | 1 << 8;
 	c.vmas[1].shmid = 5;
 	c.pages.vaddr = BASE;
-	snprintf(text, sizeof(text),
-		 "mm-10.img: mapping at 0x%llx: pagemap-shmem-5.img is missing",
+	snprintf(text, sizeof(text), "mm-10.img: mapping at 0x%llx: pagemap-shmem-5.img is missing",
 		 BASE + 4ull * page_size());
 	expect_problem(&c, text);
 	init(&c);
@@ -360,10 +359,9 @@ TEST(sums_find_a_changed_byte)
 /* Whatever is changed in whichever file: no crash, neither of verify nor of show. */
 TEST_TIMEOUT(changed_images_do_no_harm, 120)
 {
-	static const char *const names[] = { "inventory.img", "pstree.img",   "core-10.img",
-					     "core-11.img",   "ids-10.img",   "mm-10.img",
-					     "fs-10.img",     "fdinfo-2.img", "files.img",
-					     "pagemap-10.img" };
+	static const char *const names[] = {
+		"inventory.img", "pstree.img", "core-10.img",  "core-11.img", "ids-10.img",
+		"mm-10.img",     "fs-10.img",  "fdinfo-2.img", "files.img",   "pagemap-10.img"};
 	unsigned char good[8192], bad[8192];
 	char text[65536];
 	struct checkpoint c;

@@ -10,7 +10,7 @@
 
 const char *size_text(char text[static SIZE_TEXT], __u64 bytes)
 {
-	static const char *const units[] = { "bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
+	static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
 	double size = (double)bytes;
 	unsigned int unit = 0;
 
@@ -25,7 +25,8 @@ const char *size_text(char text[static SIZE_TEXT], __u64 bytes)
 /* The access mode; the other flags in octal would tell nobody anything. */
 static void print_access(FILE *out, __u32 flags)
 {
-	static const char *const modes[] = { "reading", "writing", "reading and writing", "no access" };
+	static const char *const modes[] = {"reading", "writing", "reading and writing",
+					    "no access"};
 
 	fprintf(out, ", %s%s", modes[flags & O_ACCMODE], flags & O_APPEND ? ", appending" : "");
 }
@@ -42,16 +43,18 @@ static void print_regular(FILE *out, const FileEntry *f)
 
 static const char *socket_type(__u32 type)
 {
-	static const char *const types[] = { "?", "stream", "datagram", "raw", "?", "seqpacket" };
+	static const char *const types[] = {"?", "stream", "datagram", "raw", "?", "seqpacket"};
 
 	return type < sizeof(types) / sizeof(types[0]) ? types[type] : "?";
 }
 
 static const char *tcp_state(__u32 state)
 {
-	static const char *const states[] = { "?", "established", "syn sent", "syn received",
-					      "fin wait 1", "fin wait 2", "time wait", "closed",
-					      "close wait", "last ack", "listening" };
+	static const char *const states[] = {
+		"?",          "established", "syn sent",  "syn received",
+		"fin wait 1", "fin wait 2",  "time wait", "closed",
+		"close wait", "last ack",    "listening",
+	};
 
 	return state < sizeof(states) / sizeof(states[0]) ? states[state] : "?";
 }
@@ -71,8 +74,10 @@ static void print_inet(FILE *out, const FileEntry *f)
 {
 	const InetSkEntry *e = f->isk;
 
-	fprintf(out, "%s%s ", e->proto == 6 ? "tcp" : e->proto == 17 ? "udp" : "inet ",
-		e->proto == 6 || e->proto == 17 ? "" : socket_type(e->type));
+	if (e->proto == 6 || e->proto == 17)
+		fprintf(out, "%s ", e->proto == 6 ? "tcp" : "udp");
+	else
+		fprintf(out, "inet %s, protocol %u, ", socket_type(e->type), e->proto);
 	print_address(out, e->family, e->src_addr, e->n_src_addr, e->src_port);
 	if (e->dst_port) {
 		fputs(" to ", out);

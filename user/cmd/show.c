@@ -21,7 +21,8 @@ static void usage(FILE *out)
 {
 	fputs("usage: crbpf show [--json] DIR|FILE...\n"
 	      "\n"
-	      "Prints checkpoints. A directory is summed up: its processes, memory and descriptors.\n"
+	      "Prints checkpoints. A directory is summed up: its processes, memory and "
+	      "descriptors.\n"
 	      "A file, of any name, is printed whole, as JSON in the form of crit.\n"
 	      "\n"
 	      "  -j, --json            everything as JSON, of a directory every image\n"
@@ -58,7 +59,7 @@ static int print_member(struct json *json, struct image_dir *dir, const char *na
 /* Every image in the order of names; the first thing wrong is the error, the rest is printed. */
 static int print_images(struct image_dir *dir, const char *path, struct error *err)
 {
-	struct json json = { .out = stdout };
+	struct json json = {.out = stdout};
 	struct dirent **list;
 	int n, ret = 0;
 
@@ -67,7 +68,7 @@ static int print_images(struct image_dir *dir, const char *path, struct error *e
 		return fail(err, errno, "cannot list '%s'", path);
 	json_open(&json, NULL, '{');
 	for (int i = 0; i < n; i++) {
-		struct error one = { 0 };
+		struct error one = {0};
 		int code = print_member(&json, dir, list[i]->d_name, &one);
 
 		if (code && !ret)
@@ -98,7 +99,7 @@ static int show_dir(const char *path, bool want_json, struct log *log, struct er
 
 static int show_file(const char *path, struct error *err)
 {
-	struct json json = { .out = stdout };
+	struct json json = {.out = stdout};
 	struct image *image;
 	int ret;
 
@@ -129,10 +130,10 @@ static int end_output(int ret, struct error *err)
 int cmd_show(int argc, char **argv, struct log *log, struct error *err)
 {
 	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ "images-dir", required_argument, NULL, 'D' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
+		{"json", no_argument, NULL, 'j'},
+		{"images-dir", required_argument, NULL, 'D'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
 	};
 	const char *dir = NULL;
 	bool want_json = false;
@@ -152,7 +153,8 @@ int cmd_show(int argc, char **argv, struct log *log, struct error *err)
 			usage(stdout);
 			return 0;
 		default:
-			(void)fail(err, 0, c == ':' ? "option '%s' needs a value" : "unknown option '%s'",
+			(void)fail(err, 0,
+				   c == ':' ? "option '%s' needs a value" : "unknown option '%s'",
 				   argv[optind - 1]);
 			return fail_hint(err, "see `crbpf show --help`");
 		}

@@ -23,14 +23,14 @@
 enum { PAGE_PARENT = 1, PAGE_PRESENT = 4 };
 
 struct memory {
-	__u64 mapped;	/* bytes of all mappings */
-	__u64 saved;	/* bytes in the pages image */
-	__u64 parent;	/* bytes that an earlier checkpoint holds */
+	__u64 mapped; /* bytes of all mappings */
+	__u64 saved;  /* bytes in the pages image */
+	__u64 parent; /* bytes that an earlier checkpoint holds */
 };
 
 static struct memory count_memory(const struct image_set *set, const struct set_process *p)
 {
-	struct memory m = { 0 };
+	struct memory m = {0};
 
 	for (size_t i = 0; p->mm && i < p->mm->n_vmas; i++)
 		m.mapped += p->mm->vmas[i]->end - p->mm->vmas[i]->start;
@@ -72,7 +72,7 @@ static const char *machine(const struct image_set *set)
 static void print_head(FILE *out, const struct image_set *set, const char *path)
 {
 	const InventoryEntry *inventory = set->inventory;
-	struct memory all = { 0 };
+	struct memory all = {0};
 	time_t when = time_of_dump(set);
 	char text[SIZE_TEXT], date[40];
 	size_t n_threads = 0;
@@ -106,8 +106,7 @@ static void print_head(FILE *out, const struct image_set *set, const char *path)
 		fprintf(out, "  frozen for %.3f s\n", set->stats->dump->frozen_time / 1e6);
 }
 
-static const struct set_process *parent_of(const struct image_set *set,
-					   const struct set_process *p)
+static const struct set_process *parent_of(const struct image_set *set, const struct set_process *p)
 {
 	for (size_t i = 0; i < set->n_processes; i++)
 		if (set->processes[i].pstree->pid == p->pstree->ppid && &set->processes[i] != p)
@@ -161,9 +160,9 @@ static void print_process(FILE *out, const struct image_set *set, const struct s
 
 		fprintf(out, "%8s %7s %10s %10s %5s  %*s  thread %u %s\n", "", "", "", "", "",
 			(int)depth_of(set, p) * 2, "", p->pstree->threads[i],
-			core && core->thread_core && core->thread_core->comm ?
-				core->thread_core->comm :
-				"");
+			core && core->thread_core && core->thread_core->comm
+				? core->thread_core->comm
+				: "");
 	}
 }
 

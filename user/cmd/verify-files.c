@@ -16,6 +16,7 @@
 #include "sk-packet.pb-c.h"
 #include "tty.pb-c.h"
 
+/* clang-format off */
 /* Where a FileEntry has the message of its type. */
 static const struct {
 	FdTypes type;
@@ -43,6 +44,7 @@ static const struct {
 	{ FD_TYPES__BPFMAP, offsetof(FileEntry, bpf), true },
 	{ FD_TYPES__PIDFD, offsetof(FileEntry, pidfd), true },
 };
+/* clang-format on */
 
 /* What files refer to by numbers that are not ids of files. */
 struct tables {
@@ -83,7 +85,8 @@ static void check_path(struct verify *v, const FileEntry *file, bool has, __u32 
 	const FileEntry *path = has ? image_set_file(&v->set, id) : NULL;
 
 	if (has && (!path || path->type != FD_TYPES__REG))
-		verify_problem(v, "files.img: file %u: its path, file %u, is missing", file->id, id);
+		verify_problem(v, "files.img: file %u: its path, file %u, is missing", file->id,
+			       id);
 }
 
 static void check_stream(struct verify *v, const FileEntry *file)
@@ -111,8 +114,7 @@ static void check_references(struct verify *v, struct tables *t, const FileEntry
 	if (usk && usk->peer && !usk->uflags && !ids_get(&t->unix_inodes, usk->peer))
 		verify_problem(v, "files.img: file %u: its peer, socket %u, is missing", file->id,
 			       usk->peer);
-	if (file->pidfd && file->pidfd->nspid > 0 &&
-	    !ids_get(&v->pids, (__u32)file->pidfd->nspid))
+	if (file->pidfd && file->pidfd->nspid > 0 && !ids_get(&v->pids, (__u32)file->pidfd->nspid))
 		verify_problem(v, "files.img: file %u: process %d is not in the tree", file->id,
 			       file->pidfd->nspid);
 	if (file->tty)
@@ -131,7 +133,7 @@ static void check_references(struct verify *v, struct tables *t, const FileEntry
 /* Only a tun file shares its number: with the entry that gives its path. */
 static int check_unique(struct verify *v, struct error *err)
 {
-	struct ids seen = { 0 };
+	struct ids seen = {0};
 	int ret = 0;
 
 	for (size_t i = 0; i < v->set.files.n && !ret; i++) {
@@ -149,7 +151,7 @@ static int check_unique(struct verify *v, struct error *err)
 
 static int check_fds(struct verify *v, const struct set_process *p, struct error *err)
 {
-	struct ids seen = { 0 };
+	struct ids seen = {0};
 	int ret = 0;
 
 	for (size_t i = 0; i < p->fds.n && !ret; i++) {
@@ -157,10 +159,12 @@ static int check_fds(struct verify *v, const struct set_process *p, struct error
 		const FileEntry *file = image_set_file(&v->set, fd->id);
 
 		if (!file)
-			verify_problem(v, "fdinfo-%u.img: descriptor %u: file %u is not in files.img",
+			verify_problem(v,
+				       "fdinfo-%u.img: descriptor %u: file %u is not in files.img",
 				       p->ids->files_id, fd->fd, fd->id);
 		else if (file->type != fd->type && fd->type != FD_TYPES__TUNF)
-			verify_problem(v, "fdinfo-%u.img: descriptor %u: file %u is of another type",
+			verify_problem(v,
+				       "fdinfo-%u.img: descriptor %u: file %u is of another type",
 				       p->ids->files_id, fd->fd, fd->id);
 		if (ids_get(&seen, fd->fd))
 			verify_problem(v, "fdinfo-%u.img: descriptor %u is there twice",
@@ -194,7 +198,8 @@ static int check_queues(struct verify *v, struct error *err)
 		const SkPacketEntry *e = (const void *)queues.msgs[i];
 
 		if (!image_set_file(&v->set, e->id_for))
-			verify_problem(v, "sk-queues.img: a packet is for file %u, which is missing",
+			verify_problem(v,
+				       "sk-queues.img: a packet is for file %u, which is missing",
 				       e->id_for);
 		for (size_t j = 0; j < e->n_scm && !ret; j++)
 			ret = check_rights(v, e->scm[j], err);
@@ -210,14 +215,16 @@ static void check_remaps(struct verify *v)
 
 	for (size_t i = 0; i < remaps.n; i++) {
 		const RemapFilePathEntry *e = (const void *)remaps.msgs[i];
-		bool ghost = e->has_remap_type ? e->remap_type == REMAP_TYPE__GHOST :
-						 e->remap_id >> 31;
+		bool ghost =
+			e->has_remap_type ? e->remap_type == REMAP_TYPE__GHOST : e->remap_id >> 31;
 
 		image_name(name, IMAGE_GHOST_FILE, e->remap_id & 0x7fffffff);
 		if (!image_set_file(&v->set, e->orig_id))
-			verify_problem(v, "remap-fpath.img: file %u is not in files.img", e->orig_id);
+			verify_problem(v, "remap-fpath.img: file %u is not in files.img",
+				       e->orig_id);
 		if (ghost && faccessat(image_dir_fd(v->dir), name, F_OK, 0))
-			verify_problem(v, "%s, the content of file %u, is missing", name, e->orig_id);
+			verify_problem(v, "%s, the content of file %u, is missing", name,
+				       e->orig_id);
 		if (!ghost && e->remap_type == REMAP_TYPE__LINKED &&
 		    !image_set_file(&v->set, e->remap_id))
 			verify_problem(v, "remap-fpath.img: file %u is not in files.img",
@@ -262,7 +269,7 @@ static int load_tables(struct verify *v, struct tables *t, struct error *err)
 
 int verify_files(struct verify *v, struct error *err)
 {
-	struct tables t = { 0 };
+	struct tables t = {0};
 	int ret;
 
 	ret = check_unique(v, err) ?: load_tables(v, &t, err) ?: check_queues(v, err);

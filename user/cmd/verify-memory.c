@@ -37,8 +37,9 @@ static __u64 n_pages(const PagemapEntry *e)
 
 static unsigned int page_flags(const PagemapEntry *e)
 {
-	return (e->has_flags ? e->flags : e->in_parent ? 0 : PAGE_PRESENT) |
-	       (e->in_parent ? PAGE_PARENT : 0);
+	if (e->in_parent)
+		return PAGE_PARENT;
+	return e->has_flags ? e->flags : PAGE_PRESENT;
 }
 
 static bool has_image(const struct verify *v, enum image_type type, unsigned long long number)
@@ -107,7 +108,7 @@ static void check_pages_file(struct verify *v, const char *name, __u32 pages_id,
 {
 	__u64 need = present * v->set.page_size;
 	char pages[IMAGE_NAME_MAX];
-	struct stat st = { 0 };
+	struct stat st = {0};
 
 	image_name(pages, IMAGE_PAGES, pages_id);
 	if (fstatat(image_dir_fd(v->dir), pages, &st, 0)) {
@@ -146,7 +147,8 @@ int verify_pagemap(struct verify *v, enum image_type type, unsigned long long nu
 	check_pages_file(v, name, head->pages_id,
 			 check_entries(v, name, &entries, p ? p->mm : NULL, &in_parent));
 	if (in_parent && faccessat(image_dir_fd(v->dir), "parent", F_OK, 0))
-		verify_problem(v, "%s: pages are in a parent checkpoint, and there is no link to it",
+		verify_problem(v,
+			       "%s: pages are in a parent checkpoint, and there is no link to it",
 			       name);
 	image_entries_deinit(&entries);
 	return ret;
@@ -161,18 +163,19 @@ static void check_backing(struct verify *v, __u32 pid, const VmaEntry *vma)
 	if (vma->status & VMA_PLUGIN)
 		return;
 	if (vma->status & VMA_ANON_SHARED) {
-		if (!(vma->status & VMA_SYSVIPC) &&
-		    !has_image(v, IMAGE_PAGEMAP_SHMEM, vma->shmid))
-			verify_problem(v, "mm-%u.img: mapping at 0x%llx: pagemap-shmem-%llu.img is missing",
-				       pid, (unsigned long long)vma->start,
-				       (unsigned long long)vma->shmid);
+		if (!(vma->status & VMA_SYSVIPC) && !has_image(v, IMAGE_PAGEMAP_SHMEM, vma->shmid))
+			verify_problem(
+				v,
+				"mm-%u.img: mapping at 0x%llx: pagemap-shmem-%llu.img is missing",
+				pid, (unsigned long long)vma->start,
+				(unsigned long long)vma->shmid);
 		return;
 	}
 	if (!(vma->status & (VMA_FILE_PRIVATE | VMA_FILE_SHARED | VMA_SOCKET)))
 		return;
-	want = vma->status & VMA_SOCKET ? FD_TYPES__PACKETSK :
-	       vma->status & VMA_MEMFD	? FD_TYPES__MEMFD :
-					  FD_TYPES__REG;
+	want = vma->status & VMA_SOCKET  ? FD_TYPES__PACKETSK
+	       : vma->status & VMA_MEMFD ? FD_TYPES__MEMFD
+					 : FD_TYPES__REG;
 	file = vma->shmid <= UINT32_MAX ? image_set_file(&v->set, (__u32)vma->shmid) : NULL;
 	if (!file || (int)file->type != want)
 		verify_problem(v, "mm-%u.img: mapping at 0x%llx: file %llu is %s", pid,

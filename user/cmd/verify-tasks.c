@@ -22,7 +22,7 @@ enum { TASK_ALIVE = 1, TASK_ZOMBIE = 2, TASK_STOPPED = 3 };
 struct tables {
 	size_t n_filters;
 	struct ids cgroup_sets;
-	int machine;	/* of the first live core; -1 before */
+	int machine; /* of the first live core; -1 before */
 };
 
 static bool is_zombie(const struct set_process *p)
@@ -46,8 +46,8 @@ static void check_cgroup_set(struct verify *v, struct tables *t, __u32 tid, bool
 {
 	const InventoryEntry *inventory = v->set.inventory;
 
-	if (!has || !set || (inventory && inventory->has_root_cg_set &&
-			     inventory->root_cg_set == set))
+	if (!has || !set ||
+	    (inventory && inventory->has_root_cg_set && inventory->root_cg_set == set))
 		return;
 	if (!ids_get(&t->cgroup_sets, set))
 		verify_problem(v, "core-%u.img: cgroup set %u is not in cgroup.img", tid, set);
@@ -91,13 +91,14 @@ static void check_leader(struct verify *v, struct tables *t, __u32 pid, const Ta
 
 static void check_fs(struct verify *v, const struct set_process *p)
 {
-	const __u32 ids[] = { p->fs->cwd_id, p->fs->root_id };
+	const __u32 ids[] = {p->fs->cwd_id, p->fs->root_id};
 
 	for (int i = 0; i < 2; i++) {
 		const FileEntry *file = image_set_file(&v->set, ids[i]);
 
 		if (!file || file->type != FD_TYPES__REG)
-			verify_problem(v, "fs-%u.img: its %s directory, file %u, is not in files.img",
+			verify_problem(v,
+				       "fs-%u.img: its %s directory, file %u, is not in files.img",
 				       p->pstree->pid, i ? "root" : "working", ids[i]);
 	}
 }
@@ -114,7 +115,8 @@ static void check_process(struct verify *v, struct tables *t, const struct set_p
 		else if (!is_zombie(p))
 			check_thread(v, t, tid, p->cores[i]);
 		if (i && p->cores[i] && p->cores[i]->tc)
-			verify_problem(v, "core-%u.img has a process's part, and is a thread's", tid);
+			verify_problem(v, "core-%u.img has a process's part, and is a thread's",
+				       tid);
 	}
 	if (p->cores[0] && !p->cores[0]->tc)
 		verify_problem(v, "core-%u.img has no process's part", pid);
@@ -145,7 +147,8 @@ static int check_tree(struct verify *v, struct error *err)
 		if (!e->ppid)
 			n_roots++;
 		else if (!ids_get(&v->pids, e->ppid))
-			verify_problem(v, "pstree.img: the parent %u of process %u is not before it",
+			verify_problem(v,
+				       "pstree.img: the parent %u of process %u is not before it",
 				       e->ppid, e->pid);
 		if (ids_get(&v->pids, e->pid))
 			verify_problem(v, "pstree.img: process %u is there twice", e->pid);
@@ -217,7 +220,7 @@ static void check_namespaces(struct verify *v)
 
 int verify_tasks(struct verify *v, struct error *err)
 {
-	struct tables t = { .machine = -1 };
+	struct tables t = {.machine = -1};
 	int ret;
 
 	ret = check_tree(v, err);

@@ -15,9 +15,12 @@ static void usage(FILE *out)
 {
 	fputs("usage: crbpf verify DIR\n"
 	      "\n"
-	      "Checks that a checkpoint is whole: every image can be read to its end, every pages file\n"
-	      "has the size that its pagemap demands, what images say of each other is true, and every\n"
-	      "byte is what was written (of images that have checksums: crbpf's). Prints a line for\n"
+	      "Checks that a checkpoint is whole: every image can be read to its end, every pages "
+	      "file\n"
+	      "has the size that its pagemap demands, what images say of each other is true, and "
+	      "every\n"
+	      "byte is what was written (of images that have checksums: crbpf's). Prints a line "
+	      "for\n"
 	      "every problem; the exit status is 1 if there is any.\n"
 	      "\n"
 	      "  -D, --images-dir DIR  the same as DIR\n"
@@ -38,7 +41,7 @@ void verify_problem(struct verify *v, const char *fmt, ...)
 
 struct image_entries verify_load(struct verify *v, enum image_type type, unsigned long long number)
 {
-	struct image_entries entries = { 0 };
+	struct image_entries entries = {0};
 
 	(void)image_entries_load(&entries, v->dir, type, number, NULL);
 	return entries;
@@ -64,7 +67,7 @@ static int read_through(struct image *image, struct error *err)
 static int check_image(struct verify *v, enum image_type type, unsigned long long number,
 		       struct error *err)
 {
-	struct error problem = { 0 };
+	struct error problem = {0};
 	struct image *image = NULL;
 	int ret;
 
@@ -152,7 +155,7 @@ static int verify(struct verify *v, const char *path, struct error *err)
 
 static int verify_dir(const char *path, struct error *err)
 {
-	struct verify v = { .out = stdout };
+	struct verify v = {.out = stdout};
 	int ret;
 
 	ret = image_dir_open(&v.dir, path, err);
@@ -183,9 +186,9 @@ static int usage_error(struct error *err, const char *what, const char *arg)
 int cmd_verify(int argc, char **argv, struct log *log, struct error *err)
 {
 	static const struct option options[] = {
-		{ "images-dir", required_argument, NULL, 'D' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
+		{"images-dir", required_argument, NULL, 'D'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
 	};
 	const char *dir = NULL;
 	int c;

@@ -14,9 +14,9 @@ struct verify {
 	FILE *out;
 	struct image_dir *dir;
 	struct image_set set;
-	struct ids pids;	/* every pid of the tree to 1 */
-	struct ids file_users;	/* ids of files that a descriptor or a queue has, to 1 */
-	struct ids pages;	/* pages_id to 1: each belongs to one pagemap */
+	struct ids pids;       /* every pid of the tree to 1 */
+	struct ids file_users; /* ids of files that a descriptor or a queue has, to 1 */
+	struct ids pages;      /* pages_id to 1: each belongs to one pagemap */
 	size_t n_images, n_problems;
 	bool has_sums;
 };

@@ -60,7 +60,7 @@ static bool take_value(struct wire_cursor *c, enum wire wire, struct wire_cursor
 	}
 	if (n > c->n)
 		return false;
-	*ret_bytes = (struct wire_cursor){ c->p, (size_t)n };
+	*ret_bytes = (struct wire_cursor){c->p, (size_t)n};
 	c->p += n;
 	c->n -= (size_t)n;
 	return true;
@@ -134,7 +134,7 @@ static int check_message(const ProtobufCMessageDescriptor *desc, struct wire_cur
 {
 	_cleanup_free_ bool *seen = calloc(desc->n_fields ?: 1, sizeof(*seen));
 	const ProtobufCFieldDescriptor *field;
-	struct wire_cursor bytes = { 0 };
+	struct wire_cursor bytes = {0};
 	uint64_t tag;
 	size_t i;
 	int ret;
@@ -162,5 +162,5 @@ static int check_message(const ProtobufCMessageDescriptor *desc, struct wire_cur
 int image_check_message(const ProtobufCMessageDescriptor *desc, const void *data, size_t n,
 			struct error *err)
 {
-	return check_message(desc, (struct wire_cursor){ data, n }, 0, err);
+	return check_message(desc, (struct wire_cursor){data, n}, 0, err);
 }

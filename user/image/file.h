@@ -14,23 +14,23 @@
 
 struct image_dir {
 	int fd;
-	pthread_mutex_t lock;	/* over made: raw images are made by several threads */
-	char **made;		/* names of the files made here, owned */
+	pthread_mutex_t lock; /* over made: raw images are made by several threads */
+	char **made;          /* names of the files made here, owned */
 	size_t n_made;
 };
 
 struct image {
-	struct image_dir *dir;	/* NULL if opened as a single file */
+	struct image_dir *dir; /* NULL if opened as a single file */
 	enum image_type type;
 	const struct image_info *info;
-	char *name;		/* for messages, and to create it; owned */
-	int fd;			/* -1 until the first entry is written */
+	char *name; /* for messages, and to create it; owned */
+	int fd;     /* -1 until the first entry is written */
 	/*
 	 * Writing: what is not written yet. Reading: a window of the file that begins at
 	 * start; size is what it holds, at the place in it that comes next.
 	 */
 	struct buf buf;
-	int failed;		/* writing: the first error */
+	int failed; /* writing: the first error */
 	size_t at;
 	unsigned long long start, file_size;
 	unsigned long long n_entries;

@@ -31,6 +31,7 @@
 #include "tun.pb-c.h"
 #include "vma.pb-c.h"
 
+/* clang-format off */
 static const struct hint_name mmap_prot[] = {
 	{ 0x1, "PROT_READ" },
 	{ 0x2, "PROT_WRITE" },
@@ -248,6 +249,7 @@ static const struct hint hints[] = {
 	{ &mm_entry__descriptor, "coredump_filter", HINT_HEX, NULL },
 	{ &vma_entry__descriptor, "vm_flags", HINT_HEX, NULL },
 };
+/* clang-format on */
 
 const struct hint *hint_of_field(const ProtobufCMessageDescriptor *message,
 				 const ProtobufCFieldDescriptor *field)

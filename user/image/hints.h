@@ -12,13 +12,13 @@
 #include <protobuf-c/protobuf-c.h>
 
 enum hint_form {
-	HINT_HEX,	/* also all that is below a message */
-	HINT_ADDRESS,	/* a list of words that is an IP address */
-	HINT_FLAGS,	/* names joined by " | ", the rest in hex */
-	HINT_VALUES,	/* one name, or the number */
-	HINT_DEV,	/* major:minor as the kernel packs them */
-	HINT_OLD_DEV,	/* major:minor as libc does */
-	HINT_QUOTED,	/* bytes as quoted-printable */
+	HINT_HEX,     /* also all that is below a message */
+	HINT_ADDRESS, /* a list of words that is an IP address */
+	HINT_FLAGS,   /* names joined by " | ", the rest in hex */
+	HINT_VALUES,  /* one name, or the number */
+	HINT_DEV,     /* major:minor as the kernel packs them */
+	HINT_OLD_DEV, /* major:minor as libc does */
+	HINT_QUOTED,  /* bytes as quoted-printable */
 };
 
 /* Names of bits or of values; NULL ends. */

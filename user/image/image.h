@@ -121,11 +121,11 @@ enum image_type {
  * alone; to add a type, add a row in names.c.
  */
 struct image_info {
-	const char *format;	/* file name; %llu or %llx where a number belongs */
-	const char *name;	/* CRIU's name of the magic; NULL: raw */
-	__u32 head_magic;	/* 0: none (inventory, raw) */
-	__u32 magic;		/* 0: raw */
-	const ProtobufCMessageDescriptor *first;	/* of the first entry, if it differs */
+	const char *format; /* file name; %llu or %llx where a number belongs */
+	const char *name;   /* CRIU's name of the magic; NULL: raw */
+	__u32 head_magic;   /* 0: none (inventory, raw) */
+	__u32 magic;        /* 0: raw */
+	const ProtobufCMessageDescriptor *first; /* of the first entry, if it differs */
 	const ProtobufCMessageDescriptor *entry;
 	/* Bytes that follow entry @msg; -1: the rest of the file. NULL: none. */
 	long long (*extra)(const ProtobufCMessage *msg);
@@ -227,8 +227,8 @@ const char *image_file_name(const struct image *image);
  * string or sub-message in it is NULL, nesting is bounded; enums may have any value.
  * *@ret is the caller's (protobuf_c_message_free_unpacked).
  */
-int image_next(struct image *image, const ProtobufCMessageDescriptor *desc,
-	       ProtobufCMessage **ret, struct error *err);
+int image_next(struct image *image, const ProtobufCMessageDescriptor *desc, ProtobufCMessage **ret,
+	       struct error *err);
 /* Reads exactly @n bytes that belong to the entry before. */
 int image_next_bytes(struct image *image, void *data, size_t n, struct error *err);
 /* Passes over @n such bytes. */
@@ -245,7 +245,10 @@ int image_fd(struct image *image);
 /* One message, one file; a missing or empty file is an error. */
 int image_read(struct image_dir *dir, enum image_type type, unsigned long long number,
 	       ProtobufCMessage **ret, struct error *err);
-/* A raw image opened for reading: the descriptor is the caller's. -ENOENT (no error set) if missing. */
+/*
+ * A raw image opened for reading: returns its descriptor, the caller's; -ENOENT (no
+ * error set) if it is missing.
+ */
 int image_open_raw(struct image_dir *dir, enum image_type type, unsigned long long number,
 		   struct error *err);
 

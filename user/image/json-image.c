@@ -110,7 +110,8 @@ static int print_extra(struct json *json, struct image *image, const ProtobufCMe
 	case IMAGE_IPCNS_MSG:
 		return print_queue(json, image, (const void *)msg, err);
 	case IMAGE_IPCNS_SHM:
-		return print_bytes(json, "extra", image, n ? ((IpcShmEntry *)msg)->size : 0, n, err);
+		return print_bytes(json, "extra", image, n ? ((IpcShmEntry *)msg)->size : 0, n,
+				   err);
 	default:
 		/* A ghost in chunks has its content in the entries that follow. */
 		if (!info->extra || (!size && info->nested))

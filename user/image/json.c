@@ -15,7 +15,7 @@
 static void print_flags(struct json *json, const char *key, __u64 value,
 			const struct hint_name *names)
 {
-	struct buf text = { 0 };
+	struct buf text = {0};
 	char rest[24];
 	__u64 known = 0;
 
@@ -47,8 +47,8 @@ static void print_name(struct json *json, const char *key, __u64 value,
 	json_unsigned(json, key, value);
 }
 
-static void print_unsigned(struct json *json, const char *key, __u64 value,
-			   const struct hint *hint, bool hex)
+static void print_unsigned(struct json *json, const char *key, __u64 value, const struct hint *hint,
+			   bool hex)
 {
 	if (hex || (hint && hint->form == HINT_HEX))
 		json_printf(json, key, "0x%llx", value);
@@ -66,7 +66,8 @@ static void print_unsigned(struct json *json, const char *key, __u64 value,
 
 static void print_signed(struct json *json, const char *key, long long value, bool hex)
 {
-	unsigned long long size = value < 0 ? -(unsigned long long)value : (unsigned long long)value;
+	unsigned long long size =
+		value < 0 ? -(unsigned long long)value : (unsigned long long)value;
 
 	if (hex)
 		json_printf(json, key, "%s0x%llx", value < 0 ? "-" : "", size);
@@ -84,8 +85,8 @@ static void print_quoted(struct json *json, const char *key, const ProtobufCBina
 		uint8_t c = bytes->data[i];
 		bool last = i + 1 == bytes->len;
 		bool lone_dot = c == '.' && !line && (last || !bytes->data[i + 1]);
-		bool plain = c == '\n' || c == '\r' || (c >= ' ' && c < 127 && c != '=' && !lone_dot) ||
-			     c == '\t';
+		bool plain = c == '\n' || c == '\r' ||
+			     (c >= ' ' && c < 127 && c != '=' && !lone_dot) || c == '\t';
 		size_t width;
 
 		if (last && (c == ' ' || c == '\t'))
@@ -196,7 +197,8 @@ static bool print_address(struct json *json, const void *words, size_t n)
 {
 	char text[INET6_ADDRSTRLEN];
 
-	if ((n != 1 && n != 4) || !inet_ntop(n == 1 ? AF_INET : AF_INET6, words, text, sizeof(text)))
+	if ((n != 1 && n != 4) ||
+	    !inet_ntop(n == 1 ? AF_INET : AF_INET6, words, text, sizeof(text)))
 		return false;
 	json_string(json, NULL, text);
 	return true;

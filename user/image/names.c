@@ -134,6 +134,7 @@ static long long chunk_bytes(const ProtobufCMessage *msg)
 	return e->len > INT64_MAX ? INT64_MAX : (long long)e->len;
 }
 
+/* clang-format off */
 #define ENTRIES(format_, name_, magic_, message_)                                                  \
 	.format = format_, .name = name_, .head_magic = IMAGE_MAGIC_COMMON, .magic = magic_,       \
 	.entry = &message_##__descriptor
@@ -277,6 +278,7 @@ static const struct image_info infos[IMAGE_TYPES] = {
 	},
 	[IMAGE_PAGES_SHMEM] = { RAW("pages-shmem-%llu.img") },
 };
+/* clang-format on */
 
 const struct image_info *image_info(enum image_type type)
 {
@@ -300,8 +302,7 @@ static bool name_matches(const char *name, enum image_type type, unsigned long l
 		*ret_number = 0;
 		return !strcmp(name, format);
 	}
-	if (strncmp(name, format, (size_t)(percent - format)) ||
-	    sscanf(name, format, &number) != 1)
+	if (strncmp(name, format, (size_t)(percent - format)) || sscanf(name, format, &number) != 1)
 		return false;
 	image_name(again, type, number);
 	*ret_number = number;

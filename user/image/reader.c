@@ -128,7 +128,7 @@ static int check_magic(struct image *image, struct error *err)
 	return 0;
 }
 
-/* Opens @name below @dirfd, without waiting for anybody if it is a fifo. Returns 1 if there is none. */
+/* Opens a file below @dirfd, never waiting for anybody (a fifo's). Returns 1 if there is none. */
 static int open_regular(int dirfd, const char *name, struct image **ret, struct error *err)
 {
 	struct image *image = calloc(1, sizeof(*image));
@@ -248,7 +248,8 @@ static int next_entry(struct image *image, __u32 *ret_size, struct error *err)
 	if (ret)
 		return ret;
 	if (*ret_size > image_left(image))
-		return fail(err, 0, "%s: entry at byte %llu claims %u bytes, the file has %llu left",
+		return fail(err, 0,
+			    "%s: entry at byte %llu claims %u bytes, the file has %llu left",
 			    image->name, at, *ret_size, image_left(image));
 	if (*ret_size > ENTRY_MAX)
 		return fail(err, 0, "%s: entry at byte %llu claims %u bytes, more than any has",
@@ -287,8 +288,8 @@ static int unpack(struct image *image, const ProtobufCMessageDescriptor *desc, _
 	return 0;
 }
 
-int image_next(struct image *image, const ProtobufCMessageDescriptor *desc,
-	       ProtobufCMessage **ret, struct error *err)
+int image_next(struct image *image, const ProtobufCMessageDescriptor *desc, ProtobufCMessage **ret,
+	       struct error *err)
 {
 	unsigned long long at = position(image);
 	__u32 size = 0;
@@ -297,8 +298,8 @@ int image_next(struct image *image, const ProtobufCMessageDescriptor *desc,
 	if (!image_left(image))
 		return 0;
 	if (!desc)
-		desc = image->info->first && !image->n_entries ? image->info->first :
-								  image->info->entry;
+		desc = image->info->first && !image->n_entries ? image->info->first
+							       : image->info->entry;
 	if (!desc)
 		return fail(err, 0, "%s has no entries: it is raw", image->name);
 	code = next_entry(image, &size, err);

@@ -46,7 +46,7 @@ void image_entries_deinit(struct image_entries *entries)
 	for (size_t i = 0; i < entries->n; i++)
 		protobuf_c_message_free_unpacked(entries->msgs[i], NULL);
 	free(entries->msgs);
-	*entries = (struct image_entries){ 0 };
+	*entries = (struct image_entries){0};
 }
 
 /* What loading needs to tell of a bad image. */
@@ -60,7 +60,7 @@ struct loader {
 static void load_list(struct loader *l, struct image_entries *entries, enum image_type type,
 		      unsigned long long number)
 {
-	struct error err = { 0 };
+	struct error err = {0};
 
 	if (image_entries_load(entries, l->set->dir, type, number, &err))
 		l->problem(l->context, &err);
@@ -71,7 +71,7 @@ static void load_list(struct loader *l, struct image_entries *entries, enum imag
 static void *load_one(struct loader *l, enum image_type type, unsigned long long number)
 {
 	ProtobufCMessage *msg = NULL;
-	struct error err = { 0 };
+	struct error err = {0};
 	struct image *image = NULL;
 
 	if (image_open(l->set->dir, type, number, &image, &err) ||
@@ -123,17 +123,16 @@ static int load_processes(struct loader *l)
 int image_set_load(struct image_set *set, struct image_dir *dir, image_set_problem problem,
 		   void *context, struct error *err)
 {
-	struct loader l = { set, problem, context, err };
+	struct loader l = {set, problem, context, err};
 
-	*set = (struct image_set){ .dir = dir, .page_size = (__u64)sysconf(_SC_PAGESIZE) };
+	*set = (struct image_set){.dir = dir, .page_size = (__u64)sysconf(_SC_PAGESIZE)};
 	set->inventory = load_one(&l, IMAGE_INVENTORY, 0);
 	if (set->inventory && set->inventory->page_size)
 		set->page_size = set->inventory->page_size;
 	set->stats = load_one(&l, IMAGE_STATS_DUMP, 0);
 	load_list(&l, &set->files, IMAGE_FILES, 0);
 	for (size_t i = 0; i < set->files.n; i++)
-		if (ids_set(&set->file_by_id, ((FileEntry *)set->files.msgs[i])->id,
-			    (__u32)i + 1))
+		if (ids_set(&set->file_by_id, ((FileEntry *)set->files.msgs[i])->id, (__u32)i + 1))
 			return fail(err, ENOMEM, "cannot load the files");
 	load_list(&l, &set->pstree, IMAGE_PSTREE, 0);
 	return load_processes(&l);
@@ -166,7 +165,7 @@ void image_set_deinit(struct image_set *set)
 	ids_deinit(&set->file_by_id);
 	free_message(set->inventory);
 	free_message(set->stats);
-	*set = (struct image_set){ 0 };
+	*set = (struct image_set){0};
 }
 
 FileEntry *image_set_file(const struct image_set *set, __u32 id)

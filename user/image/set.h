@@ -34,24 +34,24 @@ struct image_entries {
 };
 
 struct set_process {
-	PstreeEntry *pstree;	/* never NULL; borrowed from image_set */
-	CoreEntry **cores;	/* one per thread of pstree, the leader's first; each may be NULL */
+	PstreeEntry *pstree; /* never NULL; borrowed from image_set */
+	CoreEntry **cores;   /* one per thread of pstree, the leader's first; each may be NULL */
 	TaskKobjIdsEntry *ids;
 	MmEntry *mm;
 	FsEntry *fs;
-	struct image_entries fds;	/* FdinfoEntry */
-	struct image_entries pagemap;	/* a head, then PagemapEntry */
+	struct image_entries fds;     /* FdinfoEntry */
+	struct image_entries pagemap; /* a head, then PagemapEntry */
 };
 
 struct image_set {
-	struct image_dir *dir;	/* borrowed */
+	struct image_dir *dir; /* borrowed */
 	InventoryEntry *inventory;
 	StatsEntry *stats;
 	struct image_entries pstree;
 	struct set_process *processes;
 	size_t n_processes;
-	struct image_entries files;	/* FileEntry */
-	struct ids file_by_id;		/* id to index + 1; the last of those that share one */
+	struct image_entries files; /* FileEntry */
+	struct ids file_by_id;      /* id to index + 1; the last of those that share one */
 	__u64 page_size;
 };
 

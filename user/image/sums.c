@@ -17,7 +17,7 @@
  * lines at the end. CRIU does not look at it.
  */
 
-#define PIECE (1024 * 1024)
+#define PIECE    (1024 * 1024)
 #define SUMS_MAX (64 * 1024 * 1024)
 
 /* Reads up to @n bytes: fewer only at the end of the file. */
@@ -118,7 +118,7 @@ static int write_sums(struct image_dir *dir, struct buf *text, struct error *err
 
 int image_dir_seal(struct image_dir *dir, struct error *err)
 {
-	struct buf text = { 0 };
+	struct buf text = {0};
 	int ret;
 
 	ret = add_files(dir, &text, err);
@@ -198,7 +198,8 @@ static int check_text(struct checker *c, char *text, size_t n)
 int image_dir_check_sums(struct image_dir *dir, image_sums_problem problem, void *context,
 			 struct error *err)
 {
-	_cleanup_close_ int fd = openat(dir->fd, IMAGE_SUMS_NAME, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	_cleanup_close_ int fd =
+		openat(dir->fd, IMAGE_SUMS_NAME, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	_cleanup_free_ char *piece = NULL, *text = NULL;
 	struct stat st;
 	ssize_t n;
@@ -216,5 +217,5 @@ int image_dir_check_sums(struct image_dir *dir, image_sums_problem problem, void
 	n = read_piece(fd, text, (size_t)st.st_size);
 	if (n < 0)
 		return fail(err, (int)n, "cannot read %s", IMAGE_SUMS_NAME);
-	return check_text(&(struct checker){ dir, piece, problem, context }, text, (size_t)n);
+	return check_text(&(struct checker){dir, piece, problem, context}, text, (size_t)n);
 }

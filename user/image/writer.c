@@ -25,7 +25,7 @@ int image_create(struct image_dir *dir, enum image_type type, unsigned long long
 	image = calloc(1, sizeof(*image));
 	if (!image)
 		return fail(err, ENOMEM, "cannot create %s", name);
-	*image = (struct image){ .dir = dir, .type = type, .info = image_info(type), .fd = -1 };
+	*image = (struct image){.dir = dir, .type = type, .info = image_info(type), .fd = -1};
 	image->name = strdup(name);
 	if (!image->name) {
 		free(image);
@@ -63,7 +63,7 @@ static int flush(struct image *image, struct error *err)
 /* The file and its magics, once there is something to write. */
 static int begin(struct image *image, struct error *err)
 {
-	const __u32 magics[] = { image->info->head_magic, image->info->magic };
+	const __u32 magics[] = {image->info->head_magic, image->info->magic};
 	size_t skip = magics[0] ? 0 : 1;
 
 	image->fd = image_dir_make(image->dir, image->name, err);
@@ -86,7 +86,8 @@ static int add_message(struct image *image, const ProtobufCMessage *msg, struct 
 			    msg->descriptor->name);
 	size = protobuf_c_message_get_packed_size(msg);
 	if (size > INT32_MAX)
-		return fail(err, EFBIG, "cannot write %s: an entry of %zu bytes", image->name, size);
+		return fail(err, EFBIG, "cannot write %s: an entry of %zu bytes", image->name,
+			    size);
 	if (image->fd < 0) {
 		ret = begin(image, err);
 		if (ret)

@@ -16,7 +16,7 @@ static void new_line(struct json *json)
 /* The length of the UTF-8 sequence at @s, and its code point; 0 if it is none. */
 static size_t utf8_sequence(const unsigned char *s, uint32_t *ret)
 {
-	static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
 	size_t n = s[0] < 0xc0 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf8 ? 4 : 0;
 	uint32_t c;
 

@@ -22,7 +22,7 @@
 struct json {
 	FILE *out;
 	unsigned int depth;
-	bool has_value;		/* a value stands before in this object or array */
+	bool has_value; /* a value stands before in this object or array */
 };
 
 /* @bracket is '{' or '['. */

@@ -38,7 +38,7 @@ static uint64_t mix(uint64_t lane, uint64_t input)
 
 void xxh64_init(struct xxh64 *x)
 {
-	*x = (struct xxh64){ .lanes = { P1 + P2, P2, 0, -P1 } };
+	*x = (struct xxh64){.lanes = {P1 + P2, P2, 0, -P1}};
 }
 
 void xxh64_add(struct xxh64 *x, const void *data, size_t n)
@@ -52,14 +52,14 @@ void xxh64_add(struct xxh64 *x, const void *data, size_t n)
 		c = mix(c, load64(p + 16));
 		d = mix(d, load64(p + 24));
 	}
-	memcpy(x->lanes, (uint64_t[]){ a, b, c, d }, sizeof(x->lanes));
+	memcpy(x->lanes, (uint64_t[]){a, b, c, d}, sizeof(x->lanes));
 	x->total += n;
 }
 
 static uint64_t merge_lanes(const struct xxh64 *x)
 {
-	uint64_t hash = rotate(x->lanes[0], 1) + rotate(x->lanes[1], 7) +
-			rotate(x->lanes[2], 12) + rotate(x->lanes[3], 18);
+	uint64_t hash = rotate(x->lanes[0], 1) + rotate(x->lanes[1], 7) + rotate(x->lanes[2], 12) +
+			rotate(x->lanes[3], 18);
 
 	for (int i = 0; i < 4; i++)
 		hash = (hash ^ mix(0, x->lanes[i])) * P1 + P4;

@@ -25,12 +25,13 @@ int regset_get(pid_t tid, struct regset *set)
 		if (!data)
 			break;
 		set->data = data;
+		/* Nor does it write all that it says it wrote. */
+		memset(data, 0, room);
 		iov = (struct iovec){.iov_base = data, .iov_len = room};
 		if (ptrace(PTRACE_GETREGSET, tid, (void *)(long)set->note, &iov) < 0) {
-			/* No such set: EINVAL; not on this machine: ENODEV; not enabled: EIO,
-			 * ENODATA. */
-			bool is_missing = errno == EINVAL || errno == ENODEV || errno == EIO ||
-					  errno == ENODATA || errno == EOPNOTSUPP;
+			/* Not of this kernel, this machine, or not enabled, in this order. */
+			bool is_missing = errno == EINVAL || errno == ENODEV ||
+					  errno == EOPNOTSUPP || errno == EIO || errno == ENODATA;
 			int code = is_missing ? 0 : -errno;
 
 			free(set->data);

@@ -8,15 +8,18 @@
 
 #include "arch/regset.h"
 
-/* Full vectors of the length that the thread has, behind struct user_sve_header. */
-static void pattern_fill_sve(RegsetEntry *entry)
+/*
+ * Full vectors of the length that the thread has, behind struct user_sve_header.
+ * Their low halves are the vector registers, whichever way those are written.
+ */
+static void pattern_fill_sve(RegsetEntry *entry, UserAarch64FpsimdContextEntry *fpsimd)
 {
 	struct user_sve_header header;
 	unsigned int vq;
 	uint8_t *data;
 
 	memcpy(&header, entry->data.data, sizeof(header));
-	vq = sve_vq_from_vl(header.vl);
+	vq = header.vl / __SVE_VQ_BYTES;
 	header.flags |= SVE_PT_REGS_SVE;
 	header.size = (__u32)SVE_PT_SIZE(vq, SVE_PT_REGS_SVE);
 	data = calloc(1, header.size);
@@ -25,6 +28,10 @@ static void pattern_fill_sve(RegsetEntry *entry)
 	memcpy(data, &header, sizeof(header));
 	pattern_bytes(data + SVE_PT_SVE_ZREGS_OFFSET, SVE_PT_SVE_ZREGS_SIZE(vq), 0x70);
 	pattern_bytes(data + SVE_PT_SVE_PREGS_OFFSET(vq), SVE_PT_SVE_PREGS_SIZE(vq), 0x71);
+	memcpy(data + SVE_PT_SVE_FPSR_OFFSET(vq), &fpsimd->fpsr, sizeof(fpsimd->fpsr));
+	memcpy(data + SVE_PT_SVE_FPCR_OFFSET(vq), &fpsimd->fpcr, sizeof(fpsimd->fpcr));
+	for (unsigned int i = 0; i < 32; i++)
+		memcpy(&fpsimd->vregs[2 * i], data + SVE_PT_SVE_ZREG_OFFSET(vq, i), 16);
 	free(entry->data.data);
 	entry->data.data = data;
 	entry->data.len = header.size;
@@ -34,7 +41,6 @@ static void pattern_fill(CoreEntry *core)
 {
 	ThreadInfoAarch64 *info = core->ti_aarch64;
 	PacKeys *pac = info->pac_keys;
-	RegsetEntry *sve = NULL;
 
 	for (size_t i = 0; i < info->gpregs->n_regs; i++)
 		pattern_bytes(&info->gpregs->regs[i], 8, 0x40 + (unsigned int)i);
@@ -45,24 +51,7 @@ static void pattern_fill(CoreEntry *core)
 	info->fpsimd->fpsr = 1 << 27;
 	for (size_t i = 0; i < info->n_regsets; i++) {
 		if (info->regsets[i]->note == NT_ARM_SVE)
-			sve = info->regsets[i];
-	}
-	if (sve) {
-		pattern_fill_sve(sve);
-		/* The low halves are the vector registers, whichever way they are written. */
-		for (unsigned int i = 0; i < 32; i++) {
-			struct user_sve_header header;
-
-			memcpy(&header, sve->data.data, sizeof(header));
-			memcpy(&info->fpsimd->vregs[2 * i],
-			       sve->data.data +
-				       SVE_PT_SVE_ZREG_OFFSET(sve_vq_from_vl(header.vl), i),
-			       16);
-			memcpy(sve->data.data + SVE_PT_SVE_FPSR_OFFSET(sve_vq_from_vl(header.vl)),
-			       &info->fpsimd->fpsr, 4);
-			memcpy(sve->data.data + SVE_PT_SVE_FPCR_OFFSET(sve_vq_from_vl(header.vl)),
-			       &info->fpsimd->fpcr, 4);
-		}
+			pattern_fill_sve(info->regsets[i], info->fpsimd);
 	}
 	if (pac && pac->pac_address_keys)
 		pattern_bytes(&pac->pac_address_keys->apiakey_lo, 64, 0xa0);

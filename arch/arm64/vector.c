@@ -22,6 +22,16 @@ static bool get_header(const struct regset *set, struct vector_header *ret)
 	return true;
 }
 
+int vector_get(pid_t tid, struct regset *set)
+{
+	struct vector_header header;
+	int code = regset_get(tid, set);
+
+	if (code == 0 && get_header(set, &header) && header.size < set->size)
+		set->size = header.size < sizeof(header) ? sizeof(header) : header.size;
+	return code;
+}
+
 /* Streaming SVE has no short form, so its flag says that the mode is the active one. */
 static bool is_streaming(const struct regset *ssve)
 {

@@ -14,6 +14,11 @@
 struct regs;
 struct regset;
 
+/*
+ * Reads NT_ARM_SVE, NT_ARM_SSVE or NT_ARM_ZA. The kernel always claims to have
+ * filled the set's greatest size; the header tells how much of it is true.
+ */
+int vector_get(pid_t tid, struct regset *set);
 /* Writes NT_ARM_SVE and NT_ARM_SSVE of @regs. 0 or -errno. */
 int vector_set(pid_t tid, const struct regs *regs, const struct regset *set);
 /* Writes NT_ARM_SSVE of a thread that has no NT_ARM_SVE; else that was done before. */

@@ -159,11 +159,12 @@ static bool is_gone(pid_t pid)
 		return true;
 	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
 	f = fopen(path, "r");
-	if (!f || !fgets(line, sizeof(line), f))
+	if (!f)
+		return true;
+	if (!fgets(line, sizeof(line), f))
 		line[0] = 0;
-	if (f)
-		fclose(f);
-	return strstr(line, ") Z") || strstr(line, ") X");
+	fclose(f);
+	return !line[0] || strstr(line, ") Z") || strstr(line, ") X");
 }
 
 static void expect_gone(pid_t pid)

@@ -105,17 +105,20 @@ $O/crbpf: $O/user/main.o $O/libcrbpf.a
 	$(call msg,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBS) -o $@
 
 # --- tests
+TEST_WARN := -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers $(WERROR)
+
 $O/selftests/unit/%: selftests/unit/%.c selftests/harness.h $O/libcrbpf.a
-	$(call msg,TEST,$@)mkdir -p $(@D) && $(CC) $(CPPFLAGS) -I$O/images -Iselftests $(CFLAGS) $(LDFLAGS) -Wall $< $O/libcrbpf.a $(LIBS) -o $@
+	$(call msg,TEST,$@)mkdir -p $(@D) && $(CC) $(CPPFLAGS) -I$O/images -Iselftests $(CFLAGS) $(LDFLAGS) $(TEST_WARN) $< $O/libcrbpf.a $(LIBS) -o $@
 
 $O/selftests/%: selftests/%.c selftests/subject.h
-	$(call msg,SUBJECT,$@)mkdir -p $(@D) && $(CC) $(CPPFLAGS) -Iselftests/$(ARCH) $(CFLAGS) $(LDFLAGS) -Wall -Wextra \
-		-Wno-missing-field-initializers $< -lpthread -o $@
+	$(call msg,SUBJECT,$@)mkdir -p $(@D) && $(CC) $(CPPFLAGS) -Iselftests/$(ARCH) $(CFLAGS) $(LDFLAGS) $(TEST_WARN) $< \
+		-lpthread -o $@
 
 # Nothing of libc at run time: as a static Go or musl program.
 $O/selftests/static_program $O/selftests/steady_static: LDFLAGS += -static
 $O/selftests/steady_static: selftests/steady.c
-	$(call msg,SUBJECT,$@)$(CC) $(CPPFLAGS) -Iselftests/$(ARCH) -Iselftests $(CFLAGS) $(LDFLAGS) $< -o $@
+	$(call msg,SUBJECT,$@)mkdir -p $(@D) && $(CC) $(CPPFLAGS) -Iselftests/$(ARCH) -Iselftests $(CFLAGS) $(LDFLAGS) $(TEST_WARN) $< \
+		-lpthread -o $@
 
 tests: all $(UNIT) $(SUBJECTS)
 

@@ -190,6 +190,8 @@ static int describe(struct dump *d, struct file *f, FileEntry *entry)
 	isk->proto = detail->protocol;
 	isk->state = detail->state;
 	isk->flags = file_flags(f);
+	isk->has_ns_id = true;
+	isk->ns_id = HOST_NET_NS_ID;
 	isk->backlog = detail->state == TCP_LISTEN ? detail->max_backlog : 0;
 	if (detail->shutdown) {
 		isk->has_shutdown = true;

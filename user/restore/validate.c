@@ -211,7 +211,7 @@ static int check_pid(pid_t pid, long long patience_end, struct error *err)
 			usleep(1000);
 			continue;
 		}
-		fail(err, EEXIST, "pid %d is taken by `%s'", pid, name);
+		fail(err, 0, "pid %d is taken by `%s'", pid, name);
 		return fail_hint(err, ended ? "wait until its parent has reaped it" :
 					      "end it first, or restore where the pid is free");
 	}

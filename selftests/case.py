@@ -115,7 +115,8 @@ class Case:
             os.closerange(3, 256)
             os.chdir(cwd or self.work)
             signal.pthread_sigmask(signal.SIG_SETMASK, [])
-            signal.signal(signal.SIGPIPE, signal.SIG_DFL)       # python ignores it
+            for sig in signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT:
+                signal.signal(sig, signal.SIG_DFL)      # what python and run.py ignore
             if before:
                 before()
             os.execvpe(argv[0], argv, env or dict(os.environ))
@@ -123,6 +124,25 @@ class Case:
             os.write(2, f'{argv[0]}: {e}\n'.encode())
         finally:
             os._exit(127)
+
+    def start(self, argv, **how):
+        """spawn(), and waits until the program runs and has come to rest."""
+        pid = self.spawn(argv, **how)
+
+        def look():
+            try:
+                return os.readlink(f'/proc/{pid}/exe'), read_file(f'/proc/{pid}/maps')
+            except OSError:
+                return None
+
+        def is_at_rest():
+            before = look()
+            time.sleep(0.02)
+            return (before and before == look() and before[0] != os.readlink('/proc/self/exe')
+                    and status_field(pid, 'State').startswith('S'))
+
+        self.await_true(is_at_rest, 10, f'{argv[0]} at rest')
+        return pid
 
     def reap(self):
         """Collects what ended below us."""

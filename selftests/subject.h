@@ -150,10 +150,16 @@ static inline void subject_sleep(double ms)
 		holds_;                                                                            \
 	})
 
-/* The object is made. */
+/* The object is made. The file gets its name when no descriptor of it is left. */
 static inline void subject_ready(void)
 {
-	subject_say("ready", "%d", getpid());
+	char from[PATH_MAX], to[PATH_MAX];
+
+	subject_say("ready.new", "%d", getpid());
+	snprintf(from, sizeof(from), "%s/ready.new", subject_dir);
+	snprintf(to, sizeof(to), "%s/ready", subject_dir);
+	if (rename(from, to) < 0)
+		abort();
 }
 
 /* Returns when the subject has been dumped and restored as often as is wanted. */

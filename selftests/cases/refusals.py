@@ -40,7 +40,7 @@ def run(case, name):
     fd = made[0][1]
     if fd and not re.search(rf'\bfd {fd}\b', err):
         raise Failed(f'descriptor {fd} is not named: {err}')
-    if not re.search(r'task \d+', err):
+    if not re.search(r'(task|process) \d+', err):
         raise Failed(f'the task is not named: {err}')
     subjects.finish(case, pid)
     return err.strip()
@@ -98,7 +98,7 @@ def test_link_without_option(case):
 def test_terminal_without_option(case):
     import pty
     master, slave = pty.openpty()
-    pid = case.spawn(['sleep', '1000'], stdin=slave)
+    pid = case.start(['sleep', '1000'], stdin=slave)
     os.close(slave)
     err = dump_refused(case, pid)
     if '--shell-job' not in err:
@@ -111,7 +111,7 @@ def test_terminal_without_option(case):
 def test_shared_table_outside(case):
     """A pipe whose other end is outside the tree."""
     reader, writer = os.pipe()
-    pid = case.spawn(['sleep', '1000'], stdout=writer)
+    pid = case.start(['sleep', '1000'], stdout=writer)
     os.close(writer)
     err = dump_refused(case, pid)
     if not re.search(r'\bfd 1\b', err):

@@ -32,21 +32,21 @@ TEST(nothing_to_move)
 
 TEST(chain_moves_from_its_end)
 {
-	const struct fdmove moves[] = { { 3, 4, false }, { 4, 5, false }, { 5, 6, false } };
+	const struct fdmove moves[] = {{3, 4, false}, {4, 5, false}, {5, 6, false}};
 
 	expect_moved(moves, 3, 7);
 }
 
 TEST(one_description_at_many_numbers)
 {
-	const struct fdmove moves[] = { { 3, 0, false }, { 3, 1, false }, { 3, 2, false }, { 3, 3, false } };
+	const struct fdmove moves[] = {{3, 0, false}, {3, 1, false}, {3, 2, false}, {3, 3, false}};
 
 	expect_moved(moves, 4, 4);
 }
 
 TEST(swap_needs_a_spare_number)
 {
-	const struct fdmove moves[] = { { 0, 1, false }, { 1, 0, false } };
+	const struct fdmove moves[] = {{0, 1, false}, {1, 0, false}};
 	struct fdmove *order = NULL;
 	size_t n = 0;
 
@@ -57,15 +57,15 @@ TEST(swap_needs_a_spare_number)
 
 TEST(cycle_with_branches)
 {
-	const struct fdmove moves[] = { { 1, 2, false }, { 2, 3, false }, { 3, 1, false },
-					{ 2, 7, false }, { 7, 8, false }, { 3, 9, false } };
+	const struct fdmove moves[] = {{1, 2, false}, {2, 3, false}, {3, 1, false},
+				       {2, 7, false}, {7, 8, false}, {3, 9, false}};
 
 	expect_moved(moves, 6, 16);
 }
 
 TEST(flag_stays_with_its_number)
 {
-	const struct fdmove moves[] = { { 4, 4, true }, { 4, 5, false }, { 5, 6, true } };
+	const struct fdmove moves[] = {{4, 4, true}, {4, 5, false}, {5, 6, true}};
 	struct fdmove *order = NULL;
 	size_t n = 0;
 
@@ -93,7 +93,7 @@ TEST(any_permutation_and_fan_out)
 			to[j] = swap;
 		}
 		for (size_t i = 0; i < n; i++)
-			moves[i] = (struct fdmove){ (uint32_t)rand() % 64, to[i], false };
+			moves[i] = (struct fdmove){(uint32_t)rand() % 64, to[i], false};
 		expect_moved(moves, n, 66);
 	}
 }
@@ -103,6 +103,6 @@ TEST(thousands_reversed)
 	static struct fdmove moves[4000];
 
 	for (uint32_t i = 0; i < 4000; i++)
-		moves[i] = (struct fdmove){ 3999 - i, i, false };
+		moves[i] = (struct fdmove){3999 - i, i, false};
 	expect_moved(moves, 4000, 4001);
 }

@@ -10,7 +10,7 @@
 #include "mm.pb-c.h"
 #include "restore/restore.h"
 
-#define HOME_SID 900
+#define HOME_SID  900
 #define HOME_PGID 901
 
 static struct new_process *add(struct restore *r, pid_t pid, struct new_process *parent, pid_t sid,
@@ -42,7 +42,7 @@ static struct restore *start(void)
 
 static void births(struct restore *r, bool shell_job)
 {
-	struct error err = { 0 };
+	struct error err = {0};
 
 	if (plan_births(r, shell_job, &err))
 		FAIL("%s", err.text);
@@ -118,7 +118,7 @@ TEST(shell_job_joins_the_session_of_the_restorer)
 	struct restore *r = start();
 	struct new_process *root = add(r, 12, NULL, 10, 11), *c = add(r, 13, root, 10, 11),
 			   *own = add(r, 14, root, 10, 14);
-	struct error err = { 0 };
+	struct error err = {0};
 
 	EXPECT_LT(plan_births(r, false, &err), 0);
 	EXPECT(err.hint && strstr(err.hint, "--shell-job"));
@@ -145,7 +145,7 @@ TEST(process_that_no_session_leads_to_is_refused)
 {
 	struct restore *r = start();
 	struct new_process *root = add(r, 10, NULL, 10, 10), *a = add(r, 11, root, 10, 10);
-	struct error err = { 0 };
+	struct error err = {0};
 
 	add(r, 12, a, 13, 13);
 	add(r, 13, root, 13, 13);
@@ -155,7 +155,7 @@ TEST(process_that_no_session_leads_to_is_refused)
 
 TEST(hole_is_the_highest_that_fits)
 {
-	struct span spans[] = { { 0x50000, 0x60000 }, { 0x10000, 0x20000 }, { 0x15000, 0x18000 } };
+	struct span spans[] = {{0x50000, 0x60000}, {0x10000, 0x20000}, {0x15000, 0x18000}};
 
 	EXPECT_EQ(plan_hole(spans, 3, 0, 0x60000, 0x10000, 0x1000), 0x3f000);
 	EXPECT_EQ(plan_hole(spans, 3, 0, 0x90000, 0x10000, 0x1000), 0x7f000);
@@ -165,7 +165,7 @@ TEST(hole_is_the_highest_that_fits)
 }
 
 /* Memory of processes: pages in a file, one byte says what is in them. */
-static const struct kind anon = { .name = "anon" };
+static const struct kind anon = {.name = "anon"};
 
 static void give_memory(struct restore *r, struct new_process *p, uint64_t start, size_t n,
 			const char *content)
@@ -181,7 +181,7 @@ static void give_memory(struct restore *r, struct new_process *p, uint64_t start
 	entry->prot = PROT_READ;
 	p->vmas = arena_alloc(&r->arena, sizeof(*p->vmas));
 	p->n_vmas = 1;
-	p->vmas[0] = (struct new_vma){ .entry = entry, .kind = &anon, .fd = -1, .has_pages = true };
+	p->vmas[0] = (struct new_vma){.entry = entry, .kind = &anon, .fd = -1, .has_pages = true};
 	p->pages = arena_alloc(&r->arena, n * sizeof(*p->pages));
 	p->pages_fd = memfd_create("pages", 0);
 	for (size_t i = 0, at = 0; i < n; i++) {
@@ -189,7 +189,7 @@ static void give_memory(struct restore *r, struct new_process *p, uint64_t start
 			continue;
 		memset(page, content[i], size);
 		EXPECT_EQ(write(p->pages_fd, page, size), (ssize_t)size);
-		p->pages[p->n_pages++] = (struct new_pages){ start + i * size, 1, size * at++ };
+		p->pages[p->n_pages++] = (struct new_pages){start + i * size, 1, size * at++};
 	}
 	free(page);
 }
@@ -209,7 +209,7 @@ static void expect_runs(struct restore *r, const struct new_pages *runs, size_t 
 
 static void inherit(struct restore *r)
 {
-	struct error err = { 0 };
+	struct error err = {0};
 
 	births(r, false);
 	if (plan_inheritance(r, &err))

@@ -27,8 +27,8 @@
 #include "restore/area.h"
 #include "restore/restore.h"
 
-#define PID 4194000 /* near the end of all pids: nobody has it */
-#define START 0x10000000
+#define PID          4194000 /* near the end of all pids: nobody has it */
+#define START        0x10000000
 #define N_SIGACTIONS 62
 
 /* A process with one thread, two mappings, two pages, one descriptor; and what a test changes. */
@@ -74,7 +74,7 @@ static void set_ids(TaskKobjIdsEntry *ids, uint32_t own)
 /* Registers of a child: any will do. */
 static void set_registers(CoreEntry *core)
 {
-	struct error err = { 0 };
+	struct error err = {0};
 	struct regs regs;
 	pid_t pid = fork();
 
@@ -156,7 +156,7 @@ static void set_memory(struct checkpoint *c)
 
 static void set_files(struct checkpoint *c)
 {
-	static char *const names[] = { "/bin/sh", "/", "/dev/null" };
+	static char *const names[] = {"/bin/sh", "/", "/dev/null"};
 
 	fown_entry__init(&c->fown);
 	for (uint32_t i = 0; i < 3; i++) {
@@ -208,7 +208,7 @@ static struct checkpoint *start(void)
 
 static void add(struct image *image, const ProtobufCMessage *msg)
 {
-	struct error err = { 0 };
+	struct error err = {0};
 
 	if (image_add(image, msg, &err))
 		FAIL("%s", err.text);
@@ -216,7 +216,7 @@ static void add(struct image *image, const ProtobufCMessage *msg)
 
 static struct image *create(struct image_dir *dir, enum image_type type, unsigned long long number)
 {
-	struct error err = { 0 };
+	struct error err = {0};
 	struct image *image;
 
 	if (image_create(dir, type, number, &image, &err))
@@ -276,16 +276,20 @@ static const char *judge(const struct checkpoint *c)
 {
 	static struct error err;
 	char path[] = "/tmp/crbpf-validate.XXXXXX";
-	struct options opt = { .images_dir = path, .status_fd = -1, .work_dirfd = -1 };
+	struct options opt = {.images_dir = path, .status_fd = -1, .work_dirfd = -1};
 	struct log log;
-	struct restore r = { .opt = &opt, .log = &log, .err = &err, .page_size = c->page,
-			     .lowest_address = 65536, .pidfd = -1 };
+	struct restore r = {.opt = &opt,
+			    .log = &log,
+			    .err = &err,
+			    .page_size = c->page,
+			    .lowest_address = 65536,
+			    .pidfd = -1};
 	int ret;
 
 	EXPECT(mkdtemp(path));
 	write_checkpoint(c, path);
 	log_init(&log, LOG_ERROR);
-	err = (struct error){ 0 };
+	err = (struct error){0};
 	ret = restore_load(&r, &err) ?: restore_validate(&r, &err);
 	nftw(path, remove_one, 4, FTW_DEPTH | FTW_PHYS);
 	EXPECT_EQ(ret < 0, err.text != NULL);
@@ -468,9 +472,10 @@ TEST(pid_is_taken)
 	struct checkpoint *c = start();
 	struct image_dir *dir;
 	char path[] = "/tmp/crbpf-validate.XXXXXX";
-	struct options opt = { .images_dir = path };
-	struct error err = { 0 };
-	struct restore r = { .opt = &opt, .err = &err, .page_size = c->page, .lowest_address = 65536 };
+	struct options opt = {.images_dir = path};
+	struct error err = {0};
+	struct restore r = {
+		.opt = &opt, .err = &err, .page_size = c->page, .lowest_address = 65536};
 
 	EXPECT(mkdtemp(path));
 	c->tree[0].pid = c->tree[0].sid = c->tree[0].pgid = (uint32_t)getpid();
@@ -491,13 +496,13 @@ TEST(pid_is_taken)
 TEST(no_checkpoint_at_all)
 {
 	char path[] = "/tmp/crbpf-validate.XXXXXX";
-	struct options opt = { .images_dir = path };
-	struct error err = { 0 };
-	struct restore r = { .opt = &opt, .err = &err };
+	struct options opt = {.images_dir = path};
+	struct error err = {0};
+	struct restore r = {.opt = &opt, .err = &err};
 
 	EXPECT(mkdtemp(path));
 	EXPECT_LT(restore_load(&r, &err), 0);
 	EXPECT(strstr(err.text, "there is no checkpoint") && err.hint);
 	rmdir(path);
-	EXPECT_LT(restore_load(&r, &(struct error){ 0 }), 0);
+	EXPECT_LT(restore_load(&r, &(struct error){0}), 0);
 }

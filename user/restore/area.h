@@ -12,8 +12,11 @@ enum {
 	AREA_FILE_SHARED = 1 << 7,
 	AREA_ANON_SHARED = 1 << 8,
 	AREA_ANON_PRIVATE = 1 << 9,
+	AREA_SYSVIPC = 1 << 10,
+	AREA_SOCKET = 1 << 11,
 	AREA_VVAR = 1 << 12,
 	AREA_AIORING = 1 << 13,
+	AREA_MEMFD = 1 << 14,
 	AREA_SHSTK = 1 << 15,
 	AREA_GUARD = 1 << 16,
 };

@@ -53,7 +53,8 @@ static int adopt_shell_job(struct restore *r, bool shell_job, struct error *err)
 	if (leads_session(root))
 		return 0;
 	if (!shell_job) {
-		fail(err, 0, "the root of the tree, %d, leads no session: it was the job of a shell",
+		fail(err, 0,
+		     "the root of the tree, %d, leads no session: it was the job of a shell",
 		     root->pid);
 		return fail_hint(err, "use --shell-job, to make it a job of this one");
 	}
@@ -68,7 +69,8 @@ static int adopt_shell_job(struct restore *r, bool shell_job, struct error *err)
 	return 0;
 }
 
-/* The session in which @leader must be born, for a child of it that stayed in the old one; 0: any. */
+/* The session in which @leader must be born, for a child of it that stayed in the old one; 0: any.
+ */
 static pid_t wanted_birth(const struct restore *r, const struct new_process *leader)
 {
 	const struct new_process *parent = leader->parent;
@@ -90,8 +92,10 @@ static int find_leader(struct restore *r, const struct new_process *orphan,
 	struct new_process *leader = restore_process(r, orphan->sid);
 	struct new_process *parent = orphan->parent;
 
-	if (!leader && orphan->sid != r->home_sid && !ids_get(&r->pid_index, (uint64_t)orphan->sid)) {
-		int ret_add = add_helper(r, orphan->sid, parent, orphan->sid, orphan->sid, &leader, err);
+	if (!leader && orphan->sid != r->home_sid &&
+	    !ids_get(&r->pid_index, (uint64_t)orphan->sid)) {
+		int ret_add =
+			add_helper(r, orphan->sid, parent, orphan->sid, orphan->sid, &leader, err);
 
 		if (ret_add)
 			return ret_add;

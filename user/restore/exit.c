@@ -46,7 +46,7 @@ static int await_end(pid_t tid, int *ret_status, struct error *err)
 static int start_exit(const struct restore *r, pid_t tid, int code, struct error *err)
 {
 	__u64 pc = r->engine_address + (__u64)(arch_engine_syscall - arch_engine);
-	const __u64 args[6] = { (__u64)code };
+	const __u64 args[6] = {(__u64)code};
 	struct regs regs;
 	int ret = regs_get(&regs, tid, err);
 
@@ -64,7 +64,7 @@ static int start_exit(const struct restore *r, pid_t tid, int code, struct error
 static int start_death(struct new_task *t, int sig, struct error *err)
 {
 	struct batch *batch = injected_batch(t->injected);
-	const struct rlimit none = { 0, 0 };
+	const struct rlimit none = {0, 0};
 	__u64 limit = batch_data(batch, &none, sizeof(none), NULL), mask = 0;
 	int ret = batch_do(batch, "switching core dumps off", SYS_prlimit64, 0, RLIMIT_CORE, limit);
 
@@ -92,7 +92,8 @@ static int name_zombie(struct new_task *t, struct error *err)
 static int end_transient(struct restore *r, struct new_process *p, struct error *err)
 {
 	struct new_task *t = &p->tasks[0];
-	int code = p->is_zombie ? (int)t->core->tc->exit_code : 0, sig = code & 0x7f, status = 0, ret = 0;
+	int code = p->is_zombie ? (int)t->core->tc->exit_code : 0, sig = code & 0x7f, status = 0,
+	    ret = 0;
 
 	if (p->is_zombie)
 		ret = name_zombie(t, err);
@@ -118,7 +119,8 @@ static int clean_parent(struct new_process *parent, const struct new_process *p,
 	__u64 action;
 
 	if (p->is_helper)
-		ret = batch_demand(batch, "reaping a helper", p->pid, SYS_wait4, p->pid, 0, __WALL, 0);
+		ret = batch_demand(batch, "reaping a helper", p->pid, SYS_wait4, p->pid, 0, __WALL,
+				   0);
 	action = batch_data(batch, NULL, 4 * sizeof(__u64), NULL);
 	if (!ret)
 		ret = batch_do(batch, "dropping SIGCHLD", SYS_rt_sigaction, SIGCHLD, action, 0,
@@ -131,7 +133,8 @@ int exit_transients(struct restore *r, struct error *err)
 {
 	int ret = 0;
 
-	/* From the last: helpers stand behind all others, so a zombie that has one reaps it first. */
+	/* From the last: helpers stand behind all others, so a zombie that has one reaps it first.
+	 */
 	for (size_t i = r->n_processes; i-- > 1 && !ret;) {
 		struct new_process *p = r->processes[i];
 

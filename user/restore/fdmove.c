@@ -8,16 +8,16 @@
 #include "lib/ids.h"
 
 struct ordering {
-	struct fdmove *moves;		/* those asked for; @from changes when a cycle is broken */
+	struct fdmove *moves; /* those asked for; @from changes when a cycle is broken */
 	size_t n;
 	bool *done;
-	struct ids readers;		/* number to 1 + how many moves still read it */
-	struct ids mover;		/* number to 1 + the move that writes it */
-	size_t *ready;			/* moves whose target nobody reads any more */
+	struct ids readers; /* number to 1 + how many moves still read it */
+	struct ids mover;   /* number to 1 + the move that writes it */
+	size_t *ready;      /* moves whose target nobody reads any more */
 	size_t n_ready;
 	struct fdmove *out;
 	size_t n_out;
-	uint32_t limit, next_free;	/* no number below next_free is free */
+	uint32_t limit, next_free; /* no number below next_free is free */
 };
 
 static uint32_t readers(const struct ordering *o, uint32_t number)
@@ -38,7 +38,7 @@ static int emit(struct ordering *o, uint32_t from, uint32_t to, bool cloexec)
 
 	if (!move)
 		return -ENOMEM;
-	*move = (struct fdmove){ from, to, cloexec };
+	*move = (struct fdmove){from, to, cloexec};
 	return 0;
 }
 
@@ -62,8 +62,8 @@ static int drain(struct ordering *o)
 		size_t i = o->ready[--o->n_ready];
 
 		o->done[i] = true;
-		ret = emit(o, o->moves[i].from, o->moves[i].to, o->moves[i].cloexec) ?:
-		      release(o, o->moves[i].from);
+		ret = emit(o, o->moves[i].from, o->moves[i].to, o->moves[i].cloexec)
+			      ?: release(o, o->moves[i].from);
 	}
 	return ret;
 }
@@ -122,7 +122,7 @@ static int prepare(struct ordering *o, const struct fdmove *moves)
 int fdmove_order(const struct fdmove *moves, size_t n, uint32_t limit, struct fdmove **ret_moves,
 		 size_t *ret_n)
 {
-	struct ordering o = { .n = n, .limit = limit };
+	struct ordering o = {.n = n, .limit = limit};
 	int ret = -ENOMEM;
 
 	o.moves = calloc(n ?: 1, sizeof(*o.moves));

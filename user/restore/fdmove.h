@@ -14,7 +14,7 @@
 
 struct fdmove {
 	uint32_t from, to;
-	bool cloexec;		/* of the descriptor at @to */
+	bool cloexec; /* of the descriptor at @to */
 };
 
 /*

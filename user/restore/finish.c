@@ -44,7 +44,7 @@ static void write_stats(struct restore *r)
 {
 	RestoreStatsEntry restore = RESTORE_STATS_ENTRY__INIT;
 	StatsEntry stats = STATS_ENTRY__INIT;
-	struct error err = { 0 };
+	struct error err = {0};
 	struct image_dir *dir = NULL;
 
 	restore.pages_compared = r->stats.pages_compared;
@@ -67,7 +67,8 @@ void finish_report(struct restore *r)
 	if (r->opt->status_fd < 0)
 		return;
 	if (write(r->opt->status_fd, "", 1) != 1)
-		log_warn(r->log, "cannot write to the status descriptor: %s; ignoring", strerror(errno));
+		log_warn(r->log, "cannot write to the status descriptor: %s; ignoring",
+			 strerror(errno));
 	close(r->opt->status_fd);
 }
 

@@ -27,7 +27,8 @@ uint64_t plan_hole(struct span *spans, size_t n, uint64_t lowest, uint64_t highe
 		qsort(spans, n, sizeof(*spans), by_start);
 	for (size_t i = 0; i < n && end < highest; i++) {
 		if (spans[i].start > end) {
-			found = fit(end, spans[i].start < highest ? spans[i].start : highest, size, gap);
+			found = fit(end, spans[i].start < highest ? spans[i].start : highest, size,
+				    gap);
 			if (found)
 				best = found;
 		}

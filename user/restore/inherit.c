@@ -18,22 +18,23 @@
 #include "restore/restore.h"
 
 #define WINDOW_BYTES (256 * 1024)
-#define NOT_BORN ((1ull << MADV_DONTFORK) | (1ull << MADV_WIPEONFORK))
+#define NOT_BORN     ((1ull << MADV_DONTFORK) | (1ull << MADV_WIPEONFORK))
 
 /* Walks the pages of one process in ascending order. */
 struct walk {
 	const struct new_process *p;
 	uint64_t page_size;
-	size_t run;		/* the next page is in p->pages[run] */
-	uint64_t at;		/* page of that run */
-	char *window;		/* WINDOW_BYTES, of the pages file */
+	size_t run;   /* the next page is in p->pages[run] */
+	uint64_t at;  /* page of that run */
+	char *window; /* WINDOW_BYTES, of the pages file */
 	uint64_t window_start;
 	size_t window_size;
 };
 
 static uint64_t walk_address(const struct walk *w)
 {
-	return w->run < w->p->n_pages ? w->p->pages[w->run].start + w->at * w->page_size : UINT64_MAX;
+	return w->run < w->p->n_pages ? w->p->pages[w->run].start + w->at * w->page_size
+				      : UINT64_MAX;
 }
 
 static uint64_t walk_offset(const struct walk *w)
@@ -74,7 +75,8 @@ static const char *walk_content(struct walk *w, struct error *err)
 		ssize_t got = pread(w->p->pages_fd, w->window, WINDOW_BYTES, (off_t)offset);
 
 		if (got < (ssize_t)w->page_size) {
-			fail(err, got < 0 ? errno : EIO, "cannot read the pages of process %d", w->p->pid);
+			fail(err, got < 0 ? errno : EIO, "cannot read the pages of process %d",
+			     w->p->pid);
 			return NULL;
 		}
 		w->window_start = offset;
@@ -87,8 +89,8 @@ static const char *walk_content(struct walk *w, struct error *err)
 struct heritage {
 	struct restore *r;
 	struct new_process *child;
-	struct walk theirs, ours;	/* of the parent, of the child */
-	struct new_pages *pages, *drops;	/* owned until they are taken */
+	struct walk theirs, ours;        /* of the parent, of the child */
+	struct new_pages *pages, *drops; /* owned until they are taken */
 	size_t n_pages, n_drops;
 	uint64_t equal, compared;
 };
@@ -106,7 +108,7 @@ static int add_page(struct new_pages **runs, size_t *n, uint64_t page_size, uint
 	last = array_add(*runs, *n);
 	if (!last)
 		return fail(err, ENOMEM, "cannot plan the restore");
-	*last = (struct new_pages){ address, 1, offset };
+	*last = (struct new_pages){address, 1, offset};
 	return 0;
 }
 
@@ -220,7 +222,8 @@ static void mark_written(struct new_process *p, uint64_t page_size)
 	for (size_t i = 0; i < p->n_vmas; i++) {
 		struct new_vma *v = &p->vmas[i];
 
-		while (j < p->n_pages && p->pages[j].start + p->pages[j].count * page_size <= v->entry->start)
+		while (j < p->n_pages &&
+		       p->pages[j].start + p->pages[j].count * page_size <= v->entry->start)
 			j++;
 		v->has_pages = j < p->n_pages && p->pages[j].start < v->entry->end;
 		v->map_prot = (int)v->entry->prot | (v->has_pages ? PROT_WRITE : 0);
@@ -254,8 +257,8 @@ static int walk_child(struct heritage *h, struct error *err)
 	int ret = 0;
 
 	for (size_t i = 0; i < p->n_vmas && !ret; i++)
-		ret = p->vmas[i].inherited ? walk_inherited(h, p->vmas[i].entry, err) :
-					     walk_own(h, p->vmas[i].entry, err);
+		ret = p->vmas[i].inherited ? walk_inherited(h, p->vmas[i].entry, err)
+					   : walk_own(h, p->vmas[i].entry, err);
 	h->r->stats.pages_compared += h->compared;
 	h->r->stats.pages_shared += h->equal;
 	if (ret)
@@ -266,11 +269,11 @@ static int walk_child(struct heritage *h, struct error *err)
 	return 0;
 }
 
-static int plan_child(struct restore *r, struct new_process *child, const struct new_process *parent,
-		      struct error *err)
+static int plan_child(struct restore *r, struct new_process *child,
+		      const struct new_process *parent, struct error *err)
 {
 	_cleanup_free_ char *windows = NULL;
-	struct heritage h = { .r = r, .child = child };
+	struct heritage h = {.r = r, .child = child};
 	int ret;
 
 	if (!mark_inherited(child, parent)) {
@@ -280,9 +283,9 @@ static int plan_child(struct restore *r, struct new_process *child, const struct
 	windows = malloc(2 * WINDOW_BYTES);
 	if (!windows)
 		return fail(err, ENOMEM, "cannot plan the restore");
-	h.theirs = (struct walk){ .p = parent, .page_size = r->page_size, .window = windows };
-	h.ours = (struct walk){ .p = child, .page_size = r->page_size,
-				.window = windows + WINDOW_BYTES };
+	h.theirs = (struct walk){.p = parent, .page_size = r->page_size, .window = windows};
+	h.ours = (struct walk){
+		.p = child, .page_size = r->page_size, .window = windows + WINDOW_BYTES};
 	ret = walk_child(&h, err);
 	free(h.pages);
 	free(h.drops);
@@ -293,7 +296,8 @@ int plan_inheritance(struct restore *r, struct error *err)
 {
 	int ret = 0;
 
-	/* From the last: a child's pages are compared with its parent's before those are thinned out. */
+	/* From the last: a child's pages are compared with its parent's before those are thinned
+	 * out. */
 	for (size_t i = r->n_processes; i-- > 1 && !ret;) {
 		struct new_process *p = r->processes[i], *by = p->cloned_by;
 

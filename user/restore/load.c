@@ -94,8 +94,8 @@ static int add_process(struct restore *r, PstreeEntry *tree, struct error *err)
 	struct new_process *p, **slot;
 
 	if (!is_pid(tree->pid) || (tree->ppid && !is_pid(tree->ppid)))
-		return fail(err, 0, "pstree.img: %u, child of %u: no such numbers can be", tree->pid,
-			    tree->ppid);
+		return fail(err, 0, "pstree.img: %u, child of %u: no such numbers can be",
+			    tree->pid, tree->ppid);
 	if (!tree->n_threads || tree->n_threads > PID_LIMIT)
 		return fail(err, 0, "pstree.img: process %u has %zu threads", tree->pid,
 			    tree->n_threads);
@@ -114,7 +114,8 @@ static int add_process(struct restore *r, PstreeEntry *tree, struct error *err)
 	p->pages_fd = -1;
 	p->parent = tree->ppid ? restore_process(r, (pid_t)tree->ppid) : NULL;
 	if (tree->ppid && !p->parent)
-		return fail(err, 0, "pstree.img: the parent %u of process %u does not come before it",
+		return fail(err, 0,
+			    "pstree.img: the parent %u of process %u does not come before it",
 			    tree->ppid, tree->pid);
 	if (!tree->ppid != (r->n_processes == 1))
 		return fail(err, 0, "pstree.img: process %u: there must be one root, and first",
@@ -151,7 +152,8 @@ static int check_tid(struct restore *r, const struct new_process *p, size_t i, s
 	uint32_t tid = p->tree->threads[i];
 
 	if (!is_pid(tid) || (!i && tid != p->tree->pid))
-		return fail(err, 0, "pstree.img: process %d: %u cannot be its thread %zu", p->pid, tid, i);
+		return fail(err, 0, "pstree.img: process %d: %u cannot be its thread %zu", p->pid,
+			    tid, i);
 	if (i && ids_get(&r->pid_index, tid))
 		return fail(err, 0, "pstree.img: two tasks have the number %u", tid);
 	/* Threads take a number, and lead nowhere: restore_process tells them apart. */
@@ -160,7 +162,8 @@ static int check_tid(struct restore *r, const struct new_process *p, size_t i, s
 	return 0;
 }
 
-/* Of a zombie its state tells, and its one thread has no number: CRIU 4.1 stores what was in memory. */
+/* Of a zombie its state tells, and its one thread has no number: CRIU 4.1 stores what was in
+ * memory. */
 static int load_threads(struct restore *r, struct new_process *p, struct error *err)
 {
 	size_t n = p->tree->n_threads;
@@ -210,7 +213,8 @@ static int load_fdinfo(struct restore *r, struct new_process *p, struct error *e
 			ret = fail(err, ENOMEM, "cannot load the images");
 			break;
 		}
-		*fd = (struct new_fd){ .number = entry->fd, .cloexec = entry->flags & 1, .entry = entry };
+		*fd = (struct new_fd){
+			.number = entry->fd, .cloexec = entry->flags & 1, .entry = entry};
 	}
 	image_finish(image, NULL);
 	p->fds = n ? arena_copy(&r->arena, fds, n * sizeof(*fds)) : NULL;
@@ -242,7 +246,7 @@ static int load_vmas(struct restore *r, struct new_process *p, struct error *err
 		else if (entry->status & AREA_VVAR)
 			p->vdso.vvar = entry->start, p->vdso.vvar_size = entry->end - entry->start;
 		else
-			p->vmas[p->n_vmas++] = (struct new_vma){ .entry = entry, .fd = -1 };
+			p->vmas[p->n_vmas++] = (struct new_vma){.entry = entry, .fd = -1};
 	}
 	return 0;
 }
@@ -279,7 +283,7 @@ static int add_file(struct restore *r, FileEntry *entry, struct error *err)
 	slot = f ? array_add(r->files, r->n_files) : NULL;
 	if (!slot || ids_set(&r->file_index, entry->id, (uint32_t)r->n_files))
 		return fail(err, ENOMEM, "cannot load the images");
-	*f = (struct new_file){ .id = entry->id, .entry = entry, .fd = -1, .born_fd = -1 };
+	*f = (struct new_file){.id = entry->id, .entry = entry, .fd = -1, .born_fd = -1};
 	*slot = f;
 	return 0;
 }

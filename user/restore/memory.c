@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Address spaces: cleared, mapped, filled, protected; all by calls that the tasks make themselves. */
+/* Address spaces: cleared, mapped, filled, protected; all by calls that the tasks make themselves.
+ */
 #include "restore/memory.h"
 
 #include <errno.h>
@@ -22,7 +23,7 @@
 #define MADV_GUARD_INSTALL 102
 #endif
 #ifndef PR_SET_VMA
-#define PR_SET_VMA 0x53564d41
+#define PR_SET_VMA           0x53564d41
 #define PR_SET_VMA_ANON_NAME 0
 #endif
 
@@ -36,7 +37,7 @@ static int unmap(struct batch *batch, uint64_t start, uint64_t end)
 	if (start >= end)
 		return 0;
 	return batch_call(batch, "unmapping %llx-%llx", start, end, ENGINE_SUCCESS, 0, NULL,
-			  SYS_munmap, (const __u64[6]){ start, end - start });
+			  SYS_munmap, (const __u64[6]){start, end - start});
 }
 
 static int by_start(const void *a, const void *b)
@@ -47,19 +48,21 @@ static int by_start(const void *a, const void *b)
 }
 
 /* What stays when a process is cleared, in ascending order. The caller frees *@ret. */
-static int list_kept(struct restore *r, const struct new_process *p, struct span **ret, size_t *ret_n)
+static int list_kept(struct restore *r, const struct new_process *p, struct span **ret,
+		     size_t *ret_n)
 {
 	struct span *kept = calloc(p->n_vmas + 2, sizeof(*kept));
 	size_t n = 0;
 
 	if (!kept)
 		return -ENOMEM;
-	kept[n++] = (struct span){ r->engine_address, r->engine_address + engine_size(r->n_threads) };
+	kept[n++] = (struct span){r->engine_address, r->engine_address + engine_size(r->n_threads)};
 	if (p->vdso_now.text_size)
-		kept[n++] = (struct span){ p->vdso_now.vvar, p->vdso_now.text + p->vdso_now.text_size };
+		kept[n++] =
+			(struct span){p->vdso_now.vvar, p->vdso_now.text + p->vdso_now.text_size};
 	for (size_t i = 0; i < p->n_vmas; i++)
 		if (p->vmas[i].inherited)
-			kept[n++] = (struct span){ p->vmas[i].entry->start, p->vmas[i].entry->end };
+			kept[n++] = (struct span){p->vmas[i].entry->start, p->vmas[i].entry->end};
 	qsort(kept, n, sizeof(*kept), by_start);
 	*ret = kept;
 	*ret_n = n;
@@ -101,9 +104,9 @@ static int map_vdso(struct new_process *p, struct batch *batch, struct error *er
 
 static int protect(struct batch *batch, const VmaEntry *entry, int prot)
 {
-	return batch_call(batch, "protecting %llx-%llx", entry->start, entry->end, ENGINE_SUCCESS, 0,
-			  NULL, SYS_mprotect,
-			  (const __u64[6]){ entry->start, entry->end - entry->start, (__u64)prot });
+	return batch_call(batch, "protecting %llx-%llx", entry->start, entry->end, ENGINE_SUCCESS,
+			  0, NULL, SYS_mprotect,
+			  (const __u64[6]){entry->start, entry->end - entry->start, (__u64)prot});
 }
 
 static int drop_pages(const struct restore *r, const struct new_process *p, struct batch *batch)
@@ -113,9 +116,9 @@ static int drop_pages(const struct restore *r, const struct new_process *p, stru
 	for (size_t i = 0; i < p->n_drops && !ret; i++) {
 		uint64_t start = p->drops[i].start, size = p->drops[i].count * r->page_size;
 
-		ret = batch_call(batch, "dropping the parent's pages %llx-%llx", start, start + size,
-				 ENGINE_SUCCESS, 0, NULL, SYS_madvise,
-				 (const __u64[6]){ start, size, MADV_DONTNEED });
+		ret = batch_call(batch, "dropping the parent's pages %llx-%llx", start,
+				 start + size, ENGINE_SUCCESS, 0, NULL, SYS_madvise,
+				 (const __u64[6]){start, size, MADV_DONTNEED});
 	}
 	return ret;
 }
@@ -146,9 +149,10 @@ static int advise(const struct new_vma *v, struct batch *batch)
 
 	for (unsigned int bit = 0; bit < 64 && !ret; bit++)
 		if (entry->madv & 1ull << bit)
-			ret = batch_call(batch, "advising %llx (%llu)", entry->start, bit,
-					 ENGINE_SUCCESS, 0, NULL, SYS_madvise,
-					 (const __u64[6]){ entry->start, entry->end - entry->start, bit });
+			ret = batch_call(
+				batch, "advising %llx (%llu)", entry->start, bit, ENGINE_SUCCESS, 0,
+				NULL, SYS_madvise,
+				(const __u64[6]){entry->start, entry->end - entry->start, bit});
 	return ret;
 }
 
@@ -159,7 +163,8 @@ static int name(const struct new_vma *v, struct batch *batch)
 	size_t size = strlen(entry->anon_name) + 1;
 	__u64 text;
 
-	if (batch_reserve(batch, 1, size) || !(text = batch_data(batch, entry->anon_name, size, NULL)))
+	if (batch_reserve(batch, 1, size) ||
+	    !(text = batch_data(batch, entry->anon_name, size, NULL)))
 		return 0;
 	return batch_try(batch, "naming a mapping", SYS_prctl, PR_SET_VMA, PR_SET_VMA_ANON_NAME,
 			 entry->start, entry->end - entry->start, text);
@@ -189,17 +194,17 @@ static int start_finishing(struct new_process *p, struct error *err)
 			ret = name(v, batch);
 		/* Locks are not inherited, and a kind need not map with them. */
 		if (!ret && v->entry->flags & MAP_LOCKED)
-			ret = batch_call(batch, "locking %llx-%llx", v->entry->start, v->entry->end,
-					 ENGINE_SUCCESS, 0, NULL, SYS_mlock,
-					 (const __u64[6]){ v->entry->start,
-							   v->entry->end - v->entry->start });
+			ret = batch_call(
+				batch, "locking %llx-%llx", v->entry->start, v->entry->end,
+				ENGINE_SUCCESS, 0, NULL, SYS_mlock,
+				(const __u64[6]){v->entry->start, v->entry->end - v->entry->start});
 	}
 	for (size_t i = 0; i < p->n_guards && !ret; i++)
-		ret = batch_call(batch, "guarding %llx-%llx", p->guards[i]->start, p->guards[i]->end,
-				 ENGINE_SUCCESS, 0, NULL, SYS_madvise,
-				 (const __u64[6]){ p->guards[i]->start,
-						   p->guards[i]->end - p->guards[i]->start,
-						   MADV_GUARD_INSTALL });
+		ret = batch_call(batch, "guarding %llx-%llx", p->guards[i]->start,
+				 p->guards[i]->end, ENGINE_SUCCESS, 0, NULL, SYS_madvise,
+				 (const __u64[6]){p->guards[i]->start,
+						  p->guards[i]->end - p->guards[i]->start,
+						  MADV_GUARD_INSTALL});
 	return batch_start(batch, err) ?: ret;
 }
 

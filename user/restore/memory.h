@@ -13,7 +13,8 @@ struct error;
 struct new_process;
 struct restore;
 
-/* Removes what @p got from the one that cloned it, but for the engine, the vDSO and what it inherits. */
+/* Removes what @p got from the one that cloned it, but for the engine, the vDSO and what it
+ * inherits. */
 int memory_clear(struct restore *r, struct new_process *p, struct error *err);
 /* Mappings, their pages, their final protection and advice. @ps have been cleared. */
 int memory_restore(struct restore *r, struct new_process **ps, size_t n, struct error *err);

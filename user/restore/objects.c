@@ -35,16 +35,18 @@ static int connect_files(struct restore *r, struct error *err)
 		if (!f->process || !f->kind->file->connect)
 			continue;
 		if (f->kind->file->connect(r, f))
-			return fail_in(err, "process %d: descriptor %u", f->process->pid, f->number);
+			return fail_in(err, "process %d: descriptor %u", f->process->pid,
+				       f->number);
 		if (f->fd < 0)
-			return fail(err, 0, "process %d: descriptor %u was not opened", f->process->pid,
-				    f->number);
+			return fail(err, 0, "process %d: descriptor %u was not opened",
+				    f->process->pid, f->number);
 	}
 	return 0;
 }
 
 /* Where the file of each descriptor stands in the task now. The caller frees *@ret. */
-static int list_moves(struct restore *r, struct new_process *p, struct fdmove **ret, struct error *err)
+static int list_moves(struct restore *r, struct new_process *p, struct fdmove **ret,
+		      struct error *err)
 {
 	struct fdmove *moves = calloc(p->n_fds ?: 1, sizeof(*moves));
 	__s64 *fetched = calloc(p->n_fds ?: 1, sizeof(*fetched));
@@ -58,12 +60,13 @@ static int list_moves(struct restore *r, struct new_process *p, struct fdmove **
 		if (f->fd != f->born_fd)
 			code = batch_call(batch, "fetching descriptor %llu", p->fds[i].number, 0,
 					  ENGINE_SUCCESS, 0, &fetched[i], SYS_pidfd_getfd,
-					  (const __u64[6]){ (__u64)r->pidfd, (__u64)f->fd, 0 });
+					  (const __u64[6]){(__u64)r->pidfd, (__u64)f->fd, 0});
 	}
 	if (moves && fetched)
 		code = batch_run(batch, err) ?: code;
 	for (size_t i = 0; i < p->n_fds && !code; i++)
-		moves[i] = (struct fdmove){ (uint32_t)fetched[i], p->fds[i].number, p->fds[i].cloexec };
+		moves[i] =
+			(struct fdmove){(uint32_t)fetched[i], p->fds[i].number, p->fds[i].cloexec};
 	free(fetched);
 	*ret = moves;
 	return code;
@@ -72,12 +75,13 @@ static int list_moves(struct restore *r, struct new_process *p, struct fdmove **
 static int queue_move(struct batch *batch, const struct fdmove *move)
 {
 	if (move->from == move->to)
-		return batch_call(batch, "setting the flags of descriptor %llu", move->to, 0,
-				  ENGINE_SUCCESS, 0, NULL, SYS_fcntl,
-				  (const __u64[6]){ move->to, F_SETFD, move->cloexec ? FD_CLOEXEC : 0 });
-	return batch_call(batch, "moving descriptor %llu to %llu", move->from, move->to, ENGINE_DEMAND,
-			  move->to, NULL, SYS_dup3,
-			  (const __u64[6]){ move->from, move->to, move->cloexec ? O_CLOEXEC : 0 });
+		return batch_call(
+			batch, "setting the flags of descriptor %llu", move->to, 0, ENGINE_SUCCESS,
+			0, NULL, SYS_fcntl,
+			(const __u64[6]){move->to, F_SETFD, move->cloexec ? FD_CLOEXEC : 0});
+	return batch_call(batch, "moving descriptor %llu to %llu", move->from, move->to,
+			  ENGINE_DEMAND, move->to, NULL, SYS_dup3,
+			  (const __u64[6]){move->from, move->to, move->cloexec ? O_CLOEXEC : 0});
 }
 
 /* Everything that the program does not have, from its first number to its last and beyond. */
@@ -92,7 +96,7 @@ static int queue_closes(struct batch *batch, const struct new_process *p)
 		if (end > next)
 			ret = batch_call(batch, "closing descriptors %llu-%llu", next, end - 1,
 					 ENGINE_SUCCESS, 0, NULL, SYS_close_range,
-					 (const __u64[6]){ next, end - 1, 0 });
+					 (const __u64[6]){next, end - 1, 0});
 		next = end + 1;
 	}
 	return ret;
@@ -102,7 +106,7 @@ static int queue_closes(struct batch *batch, const struct new_process *p)
 static int start_moving(struct restore *r, struct new_process *p, struct error *err)
 {
 	struct fdmove *moves = NULL, *order = NULL;
-	struct rlimit limit = { 0 };
+	struct rlimit limit = {0};
 	size_t n = 0;
 	int ret = list_moves(r, p, &moves, err);
 
@@ -149,7 +153,8 @@ static int install_files(struct restore *r, struct error *err)
 		batch = batch_of(f->process);
 		ret = f->kind->file->install(r, f, &f->process->tasks[0], batch);
 		if (batch_run(batch, err) || ret)
-			return fail_in(err, "process %d: descriptor %u", f->process->pid, f->number);
+			return fail_in(err, "process %d: descriptor %u", f->process->pid,
+				       f->number);
 	}
 	return 0;
 }

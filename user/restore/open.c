@@ -20,7 +20,8 @@ static int open_files(struct restore *r, struct error *err)
 		if (!f->process || f->fd >= 0 || !f->kind->file->open)
 			continue;
 		if (f->kind->file->open(r, f))
-			return fail_in(err, "process %d: descriptor %u", f->process->pid, f->number);
+			return fail_in(err, "process %d: descriptor %u", f->process->pid,
+				       f->number);
 	}
 	return 0;
 }

@@ -17,10 +17,10 @@ enum { PAGES_IN_PARENT = 1, PAGES_LAZY = 2, PAGES_PRESENT = 4 };
 struct reading {
 	struct restore *r;
 	struct image *image;
-	struct new_pages *pages;	/* owned */
+	struct new_pages *pages; /* owned */
 	size_t n;
-	uint64_t end;			/* of the run before */
-	uint64_t offset;		/* bytes in the pages file so far */
+	uint64_t end;    /* of the run before */
+	uint64_t offset; /* bytes in the pages file so far */
 };
 
 /* Checks one run and adds it; adjoining runs become one. */
@@ -40,8 +40,10 @@ static int add_run(struct reading *reading, const PagemapEntry *entry, struct er
 		return fail(err, 0, "the pages at %llx come after those up to %llx",
 			    (unsigned long long)start, (unsigned long long)reading->end);
 	if (flags & PAGES_IN_PARENT || (entry->has_in_parent && entry->in_parent))
-		return fail(err, 0, "the pages at %llx are in an earlier checkpoint, which cannot be "
-			    "read yet", (unsigned long long)start);
+		return fail(err, 0,
+			    "the pages at %llx are in an earlier checkpoint, which cannot be "
+			    "read yet",
+			    (unsigned long long)start);
 	if (!(flags & PAGES_PRESENT))
 		return fail(err, 0, "the pages at %llx were left behind for a page server",
 			    (unsigned long long)start);
@@ -51,7 +53,7 @@ static int add_run(struct reading *reading, const PagemapEntry *entry, struct er
 		last = array_add(reading->pages, reading->n);
 		if (!last)
 			return fail(err, ENOMEM, "cannot load the images");
-		*last = (struct new_pages){ start, count, reading->offset };
+		*last = (struct new_pages){start, count, reading->offset};
 	}
 	reading->end = start + size;
 	reading->offset += size;
@@ -113,7 +115,7 @@ static int read_pagemap(struct reading *reading, int *ret_fd, struct error *err)
 int restore_pagemap(struct restore *r, enum image_type type, unsigned long long number,
 		    struct new_pages **ret_pages, size_t *ret_n, int *ret_fd, struct error *err)
 {
-	struct reading reading = { .r = r };
+	struct reading reading = {.r = r};
 	const char *name = type == IMAGE_PAGEMAP ? "pagemap" : "pagemap-shmem";
 	int fd = -1, ret = image_open(r->dir, type, number, &reading.image, err);
 
@@ -124,7 +126,8 @@ int restore_pagemap(struct restore *r, enum image_type type, unsigned long long 
 	ret = read_pagemap(&reading, &fd, err);
 	image_finish(reading.image, NULL);
 	if (!ret && reading.n) {
-		*ret_pages = arena_copy(&r->arena, reading.pages, reading.n * sizeof(*reading.pages));
+		*ret_pages =
+			arena_copy(&r->arena, reading.pages, reading.n * sizeof(*reading.pages));
 		if (!*ret_pages)
 			ret = fail(err, ENOMEM, "cannot load the images");
 	}

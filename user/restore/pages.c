@@ -17,13 +17,13 @@
 
 /* Ranges and bytes of one call; the kernel's own limits are 1024 and 2 GiB. */
 #define RANGES_MAX 512
-#define BYTES_MAX (1ull << 30)
+#define BYTES_MAX  (1ull << 30)
 
 /* How far the pages of one process are read. */
 struct filling {
 	struct new_process *p;
 	size_t run, vma;
-	uint64_t done;		/* bytes of p->pages[run] */
+	uint64_t done; /* bytes of p->pages[run] */
 };
 
 /* One call: ranges of memory whose content follows each other in the file. */
@@ -81,7 +81,8 @@ static void next_reading(const struct restore *r, struct filling *f, struct read
 			bytes = BYTES_MAX - ret->bytes;
 		if (!ret->n)
 			ret->offset = offset;
-		ret->ranges[ret->n++] = (struct iovec){ (void *)(uintptr_t)(run->start + f->done), bytes };
+		ret->ranges[ret->n++] =
+			(struct iovec){(void *)(uintptr_t)(run->start + f->done), bytes};
 		ret->bytes += bytes;
 		advance(r, f, bytes);
 	}
@@ -96,10 +97,11 @@ static int queue_reading(struct batch *batch, const struct new_process *p,
 	/* Without room the error of the run that was to make some is batch_start's to tell. */
 	if (!ranges)
 		return 0;
-	return batch_call(batch, "reading pages to %llx (offset %llx)",
-			  (__u64)(uintptr_t)reading->ranges[0].iov_base, reading->offset, ENGINE_DEMAND,
-			  (__s64)reading->bytes, NULL, SYS_preadv,
-			  (const __u64[6]){ (__u64)p->pages_fd, ranges, reading->n, reading->offset });
+	return batch_call(
+		batch, "reading pages to %llx (offset %llx)",
+		(__u64)(uintptr_t)reading->ranges[0].iov_base, reading->offset, ENGINE_DEMAND,
+		(__s64)reading->bytes, NULL, SYS_preadv,
+		(const __u64[6]){(__u64)p->pages_fd, ranges, reading->n, reading->offset});
 }
 
 /* Queues as much as one batch holds, and starts it. */
@@ -132,7 +134,8 @@ static int fill_round(struct restore *r, struct filling *fillings, size_t n, str
 		if (start_reading(r, &fillings[i], err))
 			ret = fail_in(err, "process %d", fillings[i].p->pid);
 	for (size_t i = 0; i < n; i++)
-		if (batch_finish(injected_batch(fillings[i].p->tasks[0].injected), ret ? NULL : err) &&
+		if (batch_finish(injected_batch(fillings[i].p->tasks[0].injected),
+				 ret ? NULL : err) &&
 		    !ret)
 			ret = fail_in(err, "process %d", fillings[i].p->pid);
 	return ret;

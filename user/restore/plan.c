@@ -16,11 +16,12 @@
 #include "options.h"
 #include "restore/restore.h"
 
-/* Free space around the engine: stacks may grow until they are that near to something (stack_guard_gap). */
+/* Free space around the engine: stacks may grow until they are that near to something
+ * (stack_guard_gap). */
 #define ENGINE_GAP (2ull * 1024 * 1024)
 
 struct spans {
-	struct span *list;	/* owned */
+	struct span *list; /* owned */
 	size_t n;
 };
 
@@ -30,7 +31,7 @@ static int add_span(struct spans *spans, uint64_t start, uint64_t end)
 
 	if (!span)
 		return -ENOMEM;
-	*span = (struct span){ start, end };
+	*span = (struct span){start, end};
 	return 0;
 }
 
@@ -77,16 +78,17 @@ static int add_process(struct spans *spans, const struct new_process *p)
 /* One hole, free in every task and here, for the engine. */
 static int plan_engine(struct restore *r, struct error *err)
 {
-	struct spans spans = { 0 };
+	struct spans spans = {0};
 	int ret = add_own(&spans, &r->vdso, err);
 
 	for (size_t i = 0; i < r->n_processes && !ret; i++)
 		if (add_process(&spans, r->processes[i]))
 			ret = fail(err, ENOMEM, "cannot plan the restore");
 	if (!ret) {
-		r->engine_address = plan_hole(spans.list, spans.n, r->lowest_address,
-					      arch_task_size(), engine_size(r->n_threads),
-					      ENGINE_GAP) & -r->page_size;
+		r->engine_address =
+			plan_hole(spans.list, spans.n, r->lowest_address, arch_task_size(),
+				  engine_size(r->n_threads), ENGINE_GAP) &
+			-r->page_size;
 		if (!r->engine_address)
 			ret = fail(err, ENOMEM, "the tree leaves no hole in its address space");
 	}
@@ -99,11 +101,15 @@ static void log_plan(const struct restore *r)
 	for (size_t i = 0; i < r->n_processes; i++) {
 		const struct new_process *p = r->processes[i];
 
-		log_debug(r->log, "%s %d: cloned by %d%s%s%s, session %d, group %d, %zu threads, "
+		log_debug(r->log,
+			  "%s %d: cloned by %d%s%s%s, session %d, group %d, %zu threads, "
 			  "%zu mappings, %zu runs of pages, %zu descriptors",
-			  p->is_helper ? "helper" : p->is_zombie ? "zombie" : "process", p->pid,
-			  p->cloned_by ? p->cloned_by->pid : 0,
-			  p->before_setsid ? " before setsid" : "", p->as_sibling ? " as sibling" : "",
+			  p->is_helper   ? "helper"
+			  : p->is_zombie ? "zombie"
+					 : "process",
+			  p->pid, p->cloned_by ? p->cloned_by->pid : 0,
+			  p->before_setsid ? " before setsid" : "",
+			  p->as_sibling ? " as sibling" : "",
 			  p->after_memory ? " after memory" : "", p->sid, p->pgid, p->n_tasks,
 			  p->n_vmas, p->n_pages, p->n_fds);
 	}

@@ -13,7 +13,7 @@
 #include "restore/restore.h"
 
 #define RESTART_BLOCK (-516) /* -ERESTART_RESTARTBLOCK, which no header tells */
-#define TIME_ALIGN 16
+#define TIME_ALIGN    16
 
 static bool is_writable(const struct new_process *p, uint64_t address)
 {
@@ -26,7 +26,8 @@ static bool is_writable(const struct new_process *p, uint64_t address)
 	return false;
 }
 
-/* Memory to borrow for the time: the top of the stack, which is present, or anything that can be written. */
+/* Memory to borrow for the time: the top of the stack, which is present, or anything that can be
+ * written. */
 static uint64_t find_room(const struct new_task *t)
 {
 	const struct new_process *p = t->process;
@@ -42,9 +43,9 @@ static uint64_t find_room(const struct new_task *t)
 
 static int copy(pid_t tid, uint64_t address, void *local, size_t n, bool write, struct error *err)
 {
-	struct iovec here = { local, n }, there = { (void *)(uintptr_t)address, n };
-	ssize_t done = write ? process_vm_writev(tid, &here, 1, &there, 1, 0) :
-			       process_vm_readv(tid, &here, 1, &there, 1, 0);
+	struct iovec here = {local, n}, there = {(void *)(uintptr_t)address, n};
+	ssize_t done = write ? process_vm_writev(tid, &here, 1, &there, 1, 0)
+			     : process_vm_readv(tid, &here, 1, &there, 1, 0);
 
 	if (done == (ssize_t)n)
 		return 0;
@@ -64,8 +65,8 @@ static int execute(struct new_task *t, struct restart_call *call, __s64 *ret_res
 		room = find_room(t);
 		if (!room)
 			return fail(err, 0, "it has no memory for the time that it sleeps");
-		ret = copy(t->tid, room, saved, sizeof(saved), false, err) ?:
-		      copy(t->tid, room, &call->time, sizeof(call->time), true, err);
+		ret = copy(t->tid, room, saved, sizeof(saved), false, err)
+			      ?: copy(t->tid, room, &call->time, sizeof(call->time), true, err);
 		call->args[call->time_arg] = room;
 	}
 	if (!ret)

@@ -13,14 +13,14 @@
 #include "stage.h"
 
 static const struct stage restore_stages[] = {
-	{ "load", restore_load, NULL },		/* images to messages */
-	{ "validate", restore_validate, NULL }, /* nothing in them is trusted */
-	{ "plan", restore_plan, NULL },		/* who is made by whom, in which order */
-	{ "open", restore_open, NULL },		/* open file descriptions and shared memory */
-	{ "tree", restore_tree, restore_kill }, /* processes, each with its memory */
-	{ "objects", restore_objects, NULL },	/* descriptors to their owners */
-	{ "tasks", restore_tasks, NULL },	/* threads, credentials, all that a task has */
-	{ "resume", restore_resume, NULL },	/* registers: the point of no return */
+	{"load", restore_load, NULL},         /* images to messages */
+	{"validate", restore_validate, NULL}, /* nothing in them is trusted */
+	{"plan", restore_plan, NULL},         /* who is made by whom, in which order */
+	{"open", restore_open, NULL},         /* open file descriptions and shared memory */
+	{"tree", restore_tree, restore_kill}, /* processes, each with its memory */
+	{"objects", restore_objects, NULL},   /* descriptors to their owners */
+	{"tasks", restore_tasks, NULL},       /* threads, credentials, all that a task has */
+	{"resume", restore_resume, NULL},     /* registers: the point of no return */
 };
 
 /* The kernel refuses MAP_FIXED below it, to all but CAP_SYS_RAWIO. */
@@ -76,8 +76,8 @@ int restore_run(const struct options *opt, struct log *log, struct error *err)
 	int ret;
 
 	restore_init(&r, opt, log, err);
-	ret = stages_run(restore_stages, sizeof(restore_stages) / sizeof(restore_stages[0]), &r, NULL,
-			 log, err);
+	ret = stages_run(restore_stages, sizeof(restore_stages) / sizeof(restore_stages[0]), &r,
+			 NULL, log, err);
 	if (!ret)
 		finish_report(&r);
 	restore_deinit(&r);

@@ -48,11 +48,11 @@ struct new_file {
 	uint32_t id;
 	const struct kind *kind;
 	FileEntry *entry;
-	int fd;				/* in this process once opened; -1 */
-	int born_fd;			/* fd when the tree was cloned: a copy stands there in every task; -1 */
-	struct new_process *process;	/* the first that has it, NULL if none: a mapped file, a cwd */
-	uint32_t number;		/* its lowest number there */
-	void *data;			/* of the kind, from r->arena */
+	int fd;      /* in this process once opened; -1 */
+	int born_fd; /* fd when the tree was cloned: a copy stands there in every task; -1 */
+	struct new_process *process; /* the first that has it, NULL if none: a mapped file, a cwd */
+	uint32_t number;             /* its lowest number there */
+	void *data;                  /* of the kind, from r->arena */
 };
 
 struct new_fd {
@@ -65,18 +65,18 @@ struct new_fd {
 struct new_vma {
 	VmaEntry *entry;
 	const struct kind *kind;
-	int fd;				/* what to map, in this process; -1 anonymous */
-	int map_prot;			/* PROT_* while pages are filled */
-	bool inherited;			/* comes from the parent's memory with the clone */
-	bool has_pages;			/* some of its pages are in the pages image */
-	int born_prot;			/* inherited: what the parent's has when it is cloned */
+	int fd;         /* what to map, in this process; -1 anonymous */
+	int map_prot;   /* PROT_* while pages are filled */
+	bool inherited; /* comes from the parent's memory with the clone */
+	bool has_pages; /* some of its pages are in the pages image */
+	int born_prot;  /* inherited: what the parent's has when it is cloned */
 };
 
 /* A run of pages and where their content stands. */
 struct new_pages {
-	uint64_t start;			/* address */
-	uint64_t count;			/* pages */
-	uint64_t offset;		/* bytes into the pages file */
+	uint64_t start;  /* address */
+	uint64_t count;  /* pages */
+	uint64_t offset; /* bytes into the pages file */
 };
 
 /* A thread. */
@@ -84,47 +84,53 @@ struct new_task {
 	struct new_process *process;
 	pid_t tid;
 	CoreEntry *core;
-	struct regs regs;		/* from the core, checked */
-	struct injected *injected;	/* NULL before it exists, and after it was handed over */
-	bool is_released;		/* handed over: still traced and stopped until resume */
+	struct regs regs;          /* from the core, checked */
+	struct injected *injected; /* NULL before it exists, and after it was handed over */
+	bool is_released;          /* handed over: still traced and stopped until resume */
 };
 
 struct new_process {
-	PstreeEntry *tree;		/* NULL for a helper */
-	pid_t pid, pgid, sid;		/* as they are to be: pgid and sid of a shell job are this process's */
-	struct new_process *parent;	/* NULL: the root */
-	bool is_zombie, is_helper;	/* a helper leads a session or group whose leader has died, and exits again */
+	PstreeEntry *tree; /* NULL for a helper */
+	pid_t pid, pgid,
+		sid; /* as they are to be: pgid and sid of a shell job are this process's */
+	struct new_process *parent; /* NULL: the root */
+	bool is_zombie, is_helper;  /* a helper leads a session or group whose leader has died, and
+				       exits again */
 	TaskKobjIdsEntry *ids;
 	MmEntry *mm;
 	FsEntry *fs;
-	struct new_task *tasks;		/* leader first */
+	struct new_task *tasks; /* leader first */
 	size_t n_tasks;
-	struct new_fd *fds;		/* ascending; of its own table */
+	struct new_fd *fds; /* ascending; of its own table */
 	size_t n_fds;
-	struct new_process *files_of;	/* shares the descriptor table of this one; NULL: has its own */
-	struct new_vma *vmas;		/* ascending, without guards and what the kernel maps (vDSO, vsyscall) */
+	struct new_process
+		*files_of; /* shares the descriptor table of this one; NULL: has its own */
+	struct new_vma
+		*vmas; /* ascending, without guards and what the kernel maps (vDSO, vsyscall) */
 	size_t n_vmas;
-	VmaEntry **guards;		/* ranges of guard pages inside of vmas */
+	VmaEntry **guards; /* ranges of guard pages inside of vmas */
 	size_t n_guards;
-	struct vdso vdso;		/* where its vDSO belongs; sizes 0: it has none */
-	struct new_pages *pages;	/* to be written: ascending, offsets too */
+	struct vdso vdso;        /* where its vDSO belongs; sizes 0: it has none */
+	struct new_pages *pages; /* to be written: ascending, offsets too */
 	size_t n_pages;
-	struct new_pages *drops;	/* the parent has these pages, it has not: offset is of no use */
+	struct new_pages *drops; /* the parent has these pages, it has not: offset is of no use */
 	size_t n_drops;
-	int pages_fd;			/* -1 if it has none */
+	int pages_fd; /* -1 if it has none */
 
 	/* the plan */
-	struct new_process *cloned_by;	/* whose child it is born as: its parent, or a helper (CLONE_PARENT) */
-	bool before_setsid;		/* cloned before cloned_by calls setsid */
-	bool as_sibling;		/* cloned with CLONE_PARENT: cloned_by leads its session, and is no parent */
-	bool after_memory;		/* cloned once the memory of cloned_by stands, to share its pages */
-	pid_t born_sid;			/* its session until it calls setsid */
-	struct new_process **births;	/* whom it clones, in this order */
+	struct new_process
+		*cloned_by; /* whose child it is born as: its parent, or a helper (CLONE_PARENT) */
+	bool before_setsid; /* cloned before cloned_by calls setsid */
+	bool as_sibling; /* cloned with CLONE_PARENT: cloned_by leads its session, and is no parent
+			  */
+	bool after_memory; /* cloned once the memory of cloned_by stands, to share its pages */
+	pid_t born_sid;    /* its session until it calls setsid */
+	struct new_process **births; /* whom it clones, in this order */
 	size_t n_births;
 
 	/* the tree as it grows */
-	struct vdso vdso_now;		/* where its vDSO is */
-	bool is_dead;			/* a helper or zombie that has exited */
+	struct vdso vdso_now; /* where its vDSO is */
+	bool is_dead;         /* a helper or zombie that has exited */
 };
 
 struct restore_stats {
@@ -139,47 +145,51 @@ struct restore {
 
 	struct image_dir *dir;
 	InventoryEntry *inventory;
-	SeccompEntry *seccomp;		/* read on first use: user/kind/seccomp.c */
-	struct new_process **processes;	/* parents before children, the root first; helpers last */
+	SeccompEntry *seccomp;          /* read on first use: user/kind/seccomp.c */
+	struct new_process **processes; /* parents before children, the root first; helpers last */
 	size_t n_processes;
-	size_t n_threads;		/* of all processes, helpers too */
-	struct ids pid_index;		/* pid to position + 1 in processes: restore_process */
-	struct new_file **files;	/* by id: restore_file */
+	size_t n_threads;        /* of all processes, helpers too */
+	struct ids pid_index;    /* pid to position + 1 in processes: restore_process */
+	struct new_file **files; /* by id: restore_file */
 	size_t n_files;
-	struct ids file_index;		/* file id to position + 1 */
-	struct ids kind_data;		/* for kinds: (their own keys) to positions in r->objects */
-	struct arena arena;		/* tables and plans */
-	ProtobufCMessage **messages;	/* all that was unpacked, freed at the end */
+	struct ids file_index;       /* file id to position + 1 */
+	struct ids kind_data;        /* for kinds: (their own keys) to positions in r->objects */
+	struct arena arena;          /* tables and plans */
+	ProtobufCMessage **messages; /* all that was unpacked, freed at the end */
 	size_t n_messages;
 	uint64_t page_size;
-	uint64_t lowest_address;	/* below it nothing may be mapped */
-	pid_t home_sid, home_pgid;	/* session and group of this process: a shell job joins them */
+	uint64_t lowest_address;   /* below it nothing may be mapped */
+	pid_t home_sid, home_pgid; /* session and group of this process: a shell job joins them */
 
-	int pidfd;			/* of this process, at that number in every task too; -1 */
-	uint64_t engine_address;	/* free in every task and here */
+	int pidfd;               /* of this process, at that number in every task too; -1 */
+	uint64_t engine_address; /* free in every task and here */
 	struct engine *engine;
-	struct vdso vdso;		/* of this process, which the tree begins with */
+	struct vdso vdso; /* of this process, which the tree begins with */
 	struct restore_stats stats;
-	bool resumed;			/* past the point of no return */
+	bool resumed; /* past the point of no return */
 };
 
-/* The whole of it. Returns 0 or -errno with @err set; with neither --restore-detached it returns when the root has ended. */
+/* The whole of it. Returns 0 or -errno with @err set; with neither --restore-detached it returns
+ * when the root has ended. */
 int restore_run(const struct options *opt, struct log *log, struct error *err);
 
 /* --- the stages, one file each --- */
-int restore_load(void *restore, struct error *err);	/* images to messages */
-int restore_validate(void *restore, struct error *err);	/* nothing in them is trusted */
-int restore_plan(void *restore, struct error *err);	/* who is made by whom, in which order */
-int restore_open(void *restore, struct error *err);	/* descriptions and shared memory, in this process */
-int restore_tree(void *restore, struct error *err);	/* processes and their memory */
-void restore_kill(void *restore, bool failed, struct error *err);	/* undoes the tree unless resumed */
-int restore_objects(void *restore, struct error *err);	/* descriptors to their owners */
-int restore_tasks(void *restore, struct error *err);	/* threads, and the phases of kinds */
-int restore_resume(void *restore, struct error *err);	/* registers; the point of no return */
+int restore_load(void *restore, struct error *err);     /* images to messages */
+int restore_validate(void *restore, struct error *err); /* nothing in them is trusted */
+int restore_plan(void *restore, struct error *err);     /* who is made by whom, in which order */
+int restore_open(void *restore,
+		 struct error *err); /* descriptions and shared memory, in this process */
+int restore_tree(void *restore, struct error *err); /* processes and their memory */
+void restore_kill(void *restore, bool failed,
+		  struct error *err);                  /* undoes the tree unless resumed */
+int restore_objects(void *restore, struct error *err); /* descriptors to their owners */
+int restore_tasks(void *restore, struct error *err);   /* threads, and the phases of kinds */
+int restore_resume(void *restore, struct error *err);  /* registers; the point of no return */
 
 /* --- what stages share --- */
 
-/* Hands @msg to the restore, which frees it at the end, also if this fails. Returns 0 or -ENOMEM. */
+/* Hands @msg to the restore, which frees it at the end, also if this fails. Returns 0 or -ENOMEM.
+ */
 int restore_keep(struct restore *r, void *msg);
 /* Opens @image, reads its only entry and keeps it; missing is an error. */
 int restore_message(struct restore *r, enum image_type type, unsigned long long number,
@@ -202,7 +212,8 @@ struct new_file *restore_file(const struct restore *r, uint32_t id);
 struct new_process *restore_process(const struct restore *r, pid_t pid);
 /* Puts @fown on f->fd (F_SETOWN_EX, F_SETSIG): for a kind's connect. */
 int restore_fown(struct restore *r, int fd, const FownEntry *fown);
-/* The flags that F_SETFL can set (O_APPEND, O_ASYNC, O_NONBLOCK, O_DIRECT, O_NOATIME), put on @fd. */
+/* The flags that F_SETFL can set (O_APPEND, O_ASYNC, O_NONBLOCK, O_DIRECT, O_NOATIME), put on @fd.
+ */
 int restore_fd_flags(struct restore *r, int fd, uint32_t flags);
 /*
  * Opens the REG entry @id (a path) in this process; flags as stored, or @flags if not -1.

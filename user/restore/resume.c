@@ -44,7 +44,8 @@ static int arm_files(struct restore *r, struct error *err)
 		struct new_file *f = r->files[i];
 
 		if (f->process && f->kind->file->arm && f->kind->file->arm(r, f))
-			return fail_in(err, "process %d: descriptor %u", f->process->pid, f->number);
+			return fail_in(err, "process %d: descriptor %u", f->process->pid,
+				       f->number);
 	}
 	return 0;
 }
@@ -58,10 +59,11 @@ static void close_once(struct ids *closed, int *fd)
 	*fd = -1;
 }
 
-/* The program's ends of pipes and sockets are to be the only ones. Many mappings may have one descriptor. */
+/* The program's ends of pipes and sockets are to be the only ones. Many mappings may have one
+ * descriptor. */
 static void close_files(struct restore *r)
 {
-	struct ids closed = { 0 };
+	struct ids closed = {0};
 
 	for (size_t i = 0; i < r->n_files; i++)
 		close_once(&closed, &r->files[i]->fd);
@@ -79,8 +81,8 @@ static int ignore_trap(struct new_task *t, struct error *err)
 {
 	const TaskCoreEntry *tc = t->core->tc;
 	const SaEntry *sa = tc->n_sigactions >= SIGTRAP ? tc->sigactions[SIGTRAP - 1] : NULL;
-	const __u64 action[4] = { sa ? sa->sigaction : 0, sa ? sa->flags : 0, sa ? sa->restorer : 0,
-				  sa ? sa->mask : 0 };
+	const __u64 action[4] = {sa ? sa->sigaction : 0, sa ? sa->flags : 0, sa ? sa->restorer : 0,
+				 sa ? sa->mask : 0};
 	__u64 at = batch_data(injected_batch(t->injected), action, sizeof(action), NULL);
 	__s64 result = 0;
 	int ret;
@@ -88,7 +90,7 @@ static int ignore_trap(struct new_task *t, struct error *err)
 	if (!sa || (void *)(uintptr_t)sa->sigaction != SIG_IGN)
 		return 0;
 	ret = injected_syscall(t->injected, SYS_rt_sigaction,
-			       (const __u64[6]){ SIGTRAP, at, 0, KERNEL_SIGSET }, &result, err);
+			       (const __u64[6]){SIGTRAP, at, 0, KERNEL_SIGSET}, &result, err);
 	if (ret)
 		return ret;
 	return result < 0 ? fail(err, (int)result, "cannot ignore SIGTRAP") : 0;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Threads, and the phases in which kinds put back what a task has: all tasks work at the same time. */
+/* Threads, and the phases in which kinds put back what a task has: all tasks work at the same time.
+ */
 #include <errno.h>
 #include <linux/sched.h>
 #include <sched.h>
@@ -55,8 +56,8 @@ static int run_phase(struct restore *r, enum task_phase phase, struct error *err
 		for (size_t j = 0; j < p->n_tasks && !p->is_dead; j++) {
 			struct new_task *t = &p->tasks[j];
 
-			if (t->injected && batch_finish(injected_batch(t->injected), ret ? NULL : err) &&
-			    !ret)
+			if (t->injected &&
+			    batch_finish(injected_batch(t->injected), ret ? NULL : err) && !ret)
 				ret = fail_in(err, "task %d", t->tid);
 		}
 	}
@@ -66,7 +67,7 @@ static int run_phase(struct restore *r, enum task_phase phase, struct error *err
 static int clone_threads(struct restore *r, struct new_process *p, struct error *err)
 {
 	for (size_t i = 1; i < p->n_tasks; i++) {
-		pid_t tids[] = { p->tasks[i].tid };
+		pid_t tids[] = {p->tasks[i].tid};
 		struct clone_args args = {
 			.flags = THREAD_FLAGS,
 			.set_tid = (__u64)(uintptr_t)tids,

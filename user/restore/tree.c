@@ -26,7 +26,7 @@
 
 /* Processes that wait for their memory. */
 struct wave {
-	struct new_process **ps;	/* owned */
+	struct new_process **ps; /* owned */
 	size_t n;
 };
 
@@ -53,8 +53,10 @@ static int add_to_wave(struct wave *wave, struct new_process *p, struct error *e
 static int explain_clone(const struct new_process *p, struct error *err)
 {
 	if (err->code == -EEXIST)
-		fail_hint(err, "pid %d is in use, perhaps as a session or group; wait, or end its "
-			  "members", p->pid);
+		fail_hint(err,
+			  "pid %d is in use, perhaps as a session or group; wait, or end its "
+			  "members",
+			  p->pid);
 	return fail_in(err, "process %d", p->pid);
 }
 
@@ -83,7 +85,7 @@ static int exit_signal(const struct new_process *p)
 
 static int spawn_root(struct restore *r, struct new_process *root, struct error *err)
 {
-	pid_t tids[] = { root->pid };
+	pid_t tids[] = {root->pid};
 	struct clone_args args = {
 		.flags = r->opt->sibling ? CLONE_PARENT : 0,
 		.exit_signal = r->opt->sibling ? 0 : exit_signal(root),
@@ -101,7 +103,7 @@ static int spawn_root(struct restore *r, struct new_process *root, struct error 
 static int clone_child(struct restore *r, struct new_process *p, bool is_full, struct error *err)
 {
 	struct new_process *by = p->cloned_by;
-	pid_t tids[] = { p->pid };
+	pid_t tids[] = {p->pid};
 	struct clone_args args = {
 		.flags = (p->as_sibling ? CLONE_PARENT : 0) | (p->files_of ? CLONE_FILES : 0),
 		.exit_signal = p->as_sibling ? 0 : exit_signal(p),
@@ -181,11 +183,11 @@ static int ride(struct restore *r, const struct wave *wave, struct wave *next, s
 static int grow_tree(struct restore *r, struct error *err)
 {
 	struct new_process *root = r->processes[0];
-	struct wave wave = { 0 };
+	struct wave wave = {0};
 	int ret = spawn_root(r, root, err) ?: grow(r, root, false, &wave, err);
 
 	while (wave.n && !ret) {
-		struct wave next = { 0 };
+		struct wave next = {0};
 
 		ret = ride(r, &wave, &next, err);
 		free(wave.ps);
@@ -217,7 +219,8 @@ static bool leads_group(const struct restore *r, const struct new_process *p)
 	return false;
 }
 
-/* Leaders first, also those who have since moved to another group; then all to where they belong. */
+/* Leaders first, also those who have since moved to another group; then all to where they belong.
+ */
 static int set_groups(struct restore *r, struct error *err)
 {
 	int ret = 0;

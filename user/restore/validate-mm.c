@@ -22,8 +22,7 @@ static int check_range(const struct restore *r, const VmaEntry *entry, struct er
 	return 0;
 }
 
-static int check_vma(struct restore *r, struct new_process *p, struct new_vma *v,
-		     struct error *err)
+static int check_vma(struct restore *r, struct new_process *p, struct new_vma *v, struct error *err)
 {
 	const VmaEntry *entry = v->entry;
 	unsigned long long start = entry->start, end = entry->end;
@@ -32,14 +31,16 @@ static int check_vma(struct restore *r, struct new_process *p, struct new_vma *v
 	if (ret)
 		return ret;
 	if (v > p->vmas && v[-1].entry->end > start)
-		return fail(err, 0, "the mapping %llx-%llx overlaps the one before, or is out of order",
+		return fail(err, 0,
+			    "the mapping %llx-%llx overlaps the one before, or is out of order",
 			    start, end);
 	if (entry->prot & ~PROT_ALL || entry->pgoff % r->page_size)
-		return fail(err, 0, "the mapping %llx-%llx: protection %x, offset %llx cannot be", start,
-			    end, entry->prot, (unsigned long long)entry->pgoff);
+		return fail(err, 0, "the mapping %llx-%llx: protection %x, offset %llx cannot be",
+			    start, end, entry->prot, (unsigned long long)entry->pgoff);
 	v->kind = kind_of_vma_entry(entry);
 	if (!v->kind)
-		return fail(err, 0, "the mapping %llx-%llx: its kind (status %x) cannot be restored yet",
+		return fail(err, 0,
+			    "the mapping %llx-%llx: its kind (status %x) cannot be restored yet",
 			    start, end, entry->status);
 	if (v->kind->vma->check && v->kind->vma->check(r, p, v))
 		return fail_in(err, "the mapping %llx-%llx", start, end);
@@ -55,9 +56,8 @@ static int check_vdso(struct restore *r, const struct new_process *p, struct err
 		return fail(err, 0, "half of its vDSO is missing");
 	if (!v->text_size)
 		return 0;
-	if (v->text % r->page_size || v->vvar % r->page_size ||
-	    v->vvar > arch_task_size() || v->vvar + v->vvar_size != v->text ||
-	    v->text_size > arch_task_size() - v->text)
+	if (v->text % r->page_size || v->vvar % r->page_size || v->vvar > arch_task_size() ||
+	    v->vvar + v->vvar_size != v->text || v->text_size > arch_task_size() - v->text)
 		return fail(err, 0, "no vDSO can be at %llx and %llx", (unsigned long long)v->text,
 			    (unsigned long long)v->vvar);
 	for (size_t i = 0; i < p->n_vmas; i++)
@@ -88,7 +88,8 @@ static int check_run(const struct restore *r, struct new_process *p, const struc
 			++*i;
 		if (*i == p->n_vmas || p->vmas[*i].entry->start > at ||
 		    !(p->vmas[*i].entry->flags & MAP_PRIVATE))
-			return fail(err, 0, "pagemap-%d.img: the page at %llx is in no private mapping",
+			return fail(err, 0,
+				    "pagemap-%d.img: the page at %llx is in no private mapping",
 				    p->pid, (unsigned long long)at);
 		p->vmas[*i].has_pages = true;
 		at = p->vmas[*i].entry->end;
@@ -118,7 +119,7 @@ int check_memory(struct restore *r, struct new_process *p, struct error *err)
 	for (size_t i = 0; i < p->n_pages && !ret; i++)
 		ret = check_run(r, p, &p->pages[i], &next, err);
 	for (size_t i = 0; i < p->n_vmas && !ret; i++)
-		p->vmas[i].map_prot = (int)p->vmas[i].entry->prot |
-				      (p->vmas[i].has_pages ? PROT_WRITE : 0);
+		p->vmas[i].map_prot =
+			(int)p->vmas[i].entry->prot | (p->vmas[i].has_pages ? PROT_WRITE : 0);
 	return ret;
 }

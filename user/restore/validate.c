@@ -30,33 +30,40 @@ static int check_namespaces(const struct restore *r, struct error *err)
 	const TaskKobjIdsEntry *own = r->inventory->root_ids, *ids = r->processes[0]->ids;
 
 	if (r->processes[0]->is_zombie)
-		return fail(err, 0, "the root of the tree, %d, has ended: there is nothing to restore",
+		return fail(err, 0,
+			    "the root of the tree, %d, has ended: there is nothing to restore",
 			    r->processes[0]->pid);
 	if (!own)
-		return fail(err, 0, "inventory.img: it does not say in which namespaces it was made");
+		return fail(err, 0,
+			    "inventory.img: it does not say in which namespaces it was made");
 	const struct {
 		const char *name;
 		uint32_t theirs, ours;
 	} spaces[] = {
-		{ "pid", ids->pid_ns_id, own->pid_ns_id },
-		{ "network", ids->net_ns_id, own->net_ns_id },
-		{ "ipc", ids->ipc_ns_id, own->ipc_ns_id },
-		{ "uts", ids->uts_ns_id, own->uts_ns_id },
-		{ "mount", ids->mnt_ns_id, own->mnt_ns_id },
-		{ "user", ids->user_ns_id, own->user_ns_id },
-		{ "time", ids->time_ns_id, own->time_ns_id },
+		{"pid", ids->pid_ns_id, own->pid_ns_id},
+		{"network", ids->net_ns_id, own->net_ns_id},
+		{"ipc", ids->ipc_ns_id, own->ipc_ns_id},
+		{"uts", ids->uts_ns_id, own->uts_ns_id},
+		{"mount", ids->mnt_ns_id, own->mnt_ns_id},
+		{"user", ids->user_ns_id, own->user_ns_id},
+		{"time", ids->time_ns_id, own->time_ns_id},
 	};
 
 	for (size_t i = 0; i < sizeof(spaces) / sizeof(spaces[0]); i++)
 		if (spaces[i].theirs != spaces[i].ours)
-			return fail(err, 0, "the tree has a %s namespace of its own, which cannot be "
-				    "made yet", spaces[i].name);
+			return fail(err, 0,
+				    "the tree has a %s namespace of its own, which cannot be "
+				    "made yet",
+				    spaces[i].name);
 	for (size_t i = 1; i < r->n_processes; i++) {
 		const TaskKobjIdsEntry *child = r->processes[i]->ids;
 
-		if (child && (child->net_ns_id != ids->net_ns_id || child->mnt_ns_id != ids->mnt_ns_id))
-			return fail(err, 0, "process %d has a namespace of its own, which cannot be "
-				    "made yet", r->processes[i]->pid);
+		if (child &&
+		    (child->net_ns_id != ids->net_ns_id || child->mnt_ns_id != ids->mnt_ns_id))
+			return fail(err, 0,
+				    "process %d has a namespace of its own, which cannot be "
+				    "made yet",
+				    r->processes[i]->pid);
 	}
 	return 0;
 }
@@ -110,7 +117,8 @@ static int check_fds(struct restore *r, struct new_process *p, rlim_t limit, str
 			return fail(err, 0, "descriptor %u: files.img has no file %u", fd->number,
 				    fd->entry->id);
 		if (fd->entry->type != fd->file->entry->type)
-			return fail(err, 0, "descriptor %u: its type is %d, but that of file %u is %d",
+			return fail(err, 0,
+				    "descriptor %u: its type is %d, but that of file %u is %d",
 				    fd->number, (int)fd->entry->type, fd->file->id,
 				    (int)fd->file->entry->type);
 		if (i && fd->number == fd[-1].number)
@@ -138,7 +146,7 @@ static int by_number(const void *a, const void *b)
 /* The tree inherits the limit of this process until it gets its own: as much as may be. */
 static rlim_t raise_nofile(void)
 {
-	struct rlimit limit = { 0 };
+	struct rlimit limit = {0};
 
 	if (getrlimit(RLIMIT_NOFILE, &limit))
 		return 0;
@@ -176,12 +184,15 @@ static int check_files(struct restore *r, struct error *err)
 
 		f->kind = kind_of_type((int)f->entry->type);
 		if (!f->kind && f->process)
-			return fail(err, 0, "process %d: descriptor %u: files of type %d cannot be "
-				    "restored yet", f->process->pid, f->number, (int)f->entry->type);
+			return fail(err, 0,
+				    "process %d: descriptor %u: files of type %d cannot be "
+				    "restored yet",
+				    f->process->pid, f->number, (int)f->entry->type);
 		if (f->kind && f->process && f->kind->file->check)
 			ret = f->kind->file->check(r, f);
 		if (ret && f->process)
-			return fail_in(err, "process %d: descriptor %u", f->process->pid, f->number);
+			return fail_in(err, "process %d: descriptor %u", f->process->pid,
+				       f->number);
 	}
 	return ret;
 }
@@ -212,8 +223,8 @@ static int check_pid(pid_t pid, long long patience_end, struct error *err)
 			continue;
 		}
 		fail(err, 0, "pid %d is taken by `%s'", pid, name);
-		return fail_hint(err, ended ? "wait until its parent has reaped it" :
-					      "end it first, or restore where the pid is free");
+		return fail_hint(err, ended ? "wait until its parent has reaped it"
+					    : "end it first, or restore where the pid is free");
 	}
 	return 0;
 }

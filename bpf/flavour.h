@@ -135,6 +135,7 @@ struct epitem___new {
 struct tty_driver___short {
 	short type, subtype;
 };
+enum tty_driver_type___new { TTY_DRIVER_TYPE_PTY___new = 3 };
 /* an enum since 6.14; macros with other values before */
 enum tty_struct_flags___new {
 	TTY_OTHER_CLOSED___new = 2,

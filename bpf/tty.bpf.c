@@ -4,6 +4,8 @@
 #include "file.h"
 #include "tty.h"
 
+#define TTY_TYPE_PTY 4
+
 __u32 tty_driver_kind(__u64 address)
 {
 	struct tty_struct *tty = (struct tty_struct *)address;
@@ -12,24 +14,29 @@ __u32 tty_driver_kind(__u64 address)
 
 	if (bpf_core_field_exists(old->type))
 		return (__u32)BPF_CORE_READ(old, type) << 16 | (__u16)BPF_CORE_READ(old, subtype);
-	return (__u32)BPF_CORE_READ(driver, type) << 16 | (__u16)BPF_CORE_READ(driver, subtype);
+	/* as an enum they count from 0, as macros they counted from 1 */
+	return (__u32)(BPF_CORE_READ(driver, type) + TTY_TYPE_PTY -
+		       bpf_core_enum_value(enum tty_driver_type___new, TTY_DRIVER_TYPE_PTY___new))
+		       << 16 |
+	       (__u16)BPF_CORE_READ(driver, subtype);
 }
 
 /* Bits of tty->flags: an enum with other numbers than the macros it replaced. */
-static __always_inline void tty_flags(struct tty_detail *d)
-{
-	__u64 exclusive = 3, locked = 16, hung_up = 18, other_closed = 2;
+#define tty_flag(flags, name, macro)                                                               \
+	((flags) >> (bpf_core_enum_value_exists(enum tty_struct_flags___new, name) ?               \
+			     bpf_core_enum_value(enum tty_struct_flags___new, name) :              \
+			     (macro)) & 1)
 
-	if (bpf_core_enum_value_exists(enum tty_struct_flags___new, TTY_PTY_LOCK___new)) {
-		exclusive = bpf_core_enum_value(enum tty_struct_flags___new, TTY_EXCLUSIVE___new);
-		locked = bpf_core_enum_value(enum tty_struct_flags___new, TTY_PTY_LOCK___new);
-		hung_up = bpf_core_enum_value(enum tty_struct_flags___new, TTY_HUPPED___new);
-		other_closed =
-			bpf_core_enum_value(enum tty_struct_flags___new, TTY_OTHER_CLOSED___new);
-	}
-	d->is_exclusive = d->flags >> (exclusive & 63) & 1;
-	d->is_locked = d->flags >> (locked & 63) & 1;
-	d->is_hung_up = (d->flags >> (hung_up & 63) | d->flags >> (other_closed & 63)) & 1;
+static __always_inline void tty_flags(struct tty_struct *tty, struct tty_detail *d)
+{
+	/* a pty is locked by a bit of its master */
+	struct tty_struct *master = d->driver_subtype == 1 ? tty : BPF_CORE_READ(tty, link);
+
+	d->is_exclusive = tty_flag(d->flags, TTY_EXCLUSIVE___new, 3);
+	d->is_hung_up = tty_flag(d->flags, TTY_HUPPED___new, 18) |
+			tty_flag(d->flags, TTY_OTHER_CLOSED___new, 2);
+	if (d->driver_type == TTY_TYPE_PTY)
+		d->is_locked = tty_flag(BPF_CORE_READ(master, flags), TTY_PTY_LOCK___new, 16);
 }
 
 static __always_inline void tty_settings(struct tty_struct *tty, struct tty_detail *d)
@@ -60,7 +67,7 @@ static __always_inline void tty_link(struct tty_struct *tty, struct tty_detail *
 		return;
 	d->link_count = BPF_CORE_READ(link, count);
 	name = BPF_CORE_READ(slave, driver_data);
-	if (d->driver_type == 4 && name)
+	if (d->driver_type == TTY_TYPE_PTY && name)
 		d->pty_dev = BPF_CORE_READ(name, d_sb, s_dev);
 }
 
@@ -93,7 +100,7 @@ int tty_detail(void)
 	queue = BPF_CORE_READ(tty, disc_data);
 	if (d->ldisc == 0 && queue) /* N_TTY */
 		d->queued = BPF_CORE_READ(queue, read_head) - BPF_CORE_READ(queue, read_tail);
-	tty_flags(d);
+	tty_flags(tty, d);
 	tty_settings(tty, d);
 	tty_link(tty, d);
 	return detail_done(DETAIL_TTY, sizeof(*d));

@@ -11,7 +11,7 @@ struct tty_detail {
 	__u32 driver_type;	/* TTY_DRIVER_TYPE_*: 1 system, 2 console, 3 serial, 4 pty */
 	__u32 driver_subtype;	/* pty: 1 master, 2 slave; system: 1 tty, 2 console, 3 syscons, 4 ptmx */
 	__u32 index;
-	__u32 count;		/* open descriptions */
+	__u32 count;		/* open descriptions; of the slave of an open master one more */
 	__u64 flags;		/* raw tty->flags: their bits differ between kernels */
 	struct record_pid session, pgrp;
 	__u32 is_exclusive;
@@ -26,7 +26,7 @@ struct tty_detail {
 	__u64 queued;		/* bytes received by the line discipline and not read */
 	__u8 c_line;
 	__u8 c_cc[TTY_DETAIL_CC];
-	__u32 link_count;	/* open descriptions of the other side */
+	__u32 link_count;	/* the same of the other side */
 };
 
 #endif

@@ -122,7 +122,7 @@ $O/selftests/steady_static: selftests/steady.c
 
 tests: all $(UNIT) $(SUBJECTS)
 
-check-unit: tests
+check-unit: $(UNIT)
 	@selftests/run.py --output $O --unit
 selftest: tests
 	@selftests/run.py --output $O --selftests

@@ -118,8 +118,8 @@ static void log_plan(const struct restore *r)
 int restore_plan(void *restore, struct error *err)
 {
 	struct restore *r = restore;
-	int ret = plan_births(r, r->opt->shell_job, err) ?: plan_inheritance(r, err) ?:
-		  plan_engine(r, err);
+	int ret = plan_births(r, r->opt->shell_job, err) ?: plan_engine(r, err) ?:
+		  plan_vdso(r, err) ?: plan_inheritance(r, err);
 
 	if (!ret)
 		log_plan(r);

@@ -30,6 +30,9 @@ int plan_births(struct restore *r, bool shell_job, struct error *err);
  */
 int plan_inheritance(struct restore *r, struct error *err);
 
+/* Is the vDSO of every process the one of this kernel? */
+int plan_vdso(struct restore *r, struct error *err);
+
 /* [start, end) of addresses. */
 struct span {
 	uint64_t start, end;

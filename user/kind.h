@@ -86,7 +86,10 @@ struct vma_ops {
 		VMA_PAGES_PRIVATE,	/* those that the process owns: anonymous or copied on write */
 		VMA_PAGES_ALL,		/* all: the vDSO */
 	} pages;
-	/* Fills status, shmid, flags, fd … of @entry; start, end, prot are set. */
+	/*
+	 * Fills status, shmid, flags … of @entry; start, end, prot, vm_flags are set, fd is
+	 * -1. Returns 0, 1 if the mapping has no entry of its own, or -errno.
+	 */
 	int (*describe)(struct dump *d, const struct process *p, struct vma *v, VmaEntry *entry);
 
 	/* Does this entry of an image belong to me? */

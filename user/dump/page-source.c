@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "dump/page-source.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "kind.h"
+#include "lib/err.h"
+#include "snapshot.h"
+
+/* include/uapi/linux/fs.h since Linux 6.7; Debian 12's headers are older. */
+struct scan_region {
+	uint64_t start, end, categories;
+};
+struct scan_arg {
+	uint64_t size, flags, start, end, walk_end, vec, vec_len, max_pages;
+	uint64_t category_inverted, category_mask, category_anyof_mask, return_mask;
+};
+#define SCAN_PAGES _IOWR('f', 16, struct scan_arg)
+enum {
+	SCAN_FILE = 1 << 2,
+	SCAN_PRESENT = 1 << 3,
+	SCAN_SWAPPED = 1 << 4,
+	SCAN_ZERO = 1 << 5,
+	SCAN_GUARD = 1 << 8,	/* since 6.15 */
+};
+
+/* An entry of /proc/PID/pagemap. */
+#define PAGEMAP_PRESENT (1ull << 63)
+#define PAGEMAP_SWAPPED (1ull << 62)
+#define PAGEMAP_FILE	(1ull << 61)
+#define PAGEMAP_BATCH	2048
+
+#define READ_RANGES 64
+
+int page_source_process(struct page_source *src, const struct process *process, struct error *err)
+{
+	char path[64];
+
+	*src = (struct page_source){ .process = process,
+				     .fd = -1,
+				     .mem = -1,
+				     .page_size = (size_t)sysconf(_SC_PAGESIZE),
+				     .has_scan = true,
+				     .wanted = SCAN_FILE | SCAN_ZERO | SCAN_GUARD };
+	snprintf(path, sizeof(path), "/proc/%d/pagemap", process->pid);
+	src->fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (src->fd >= 0) {
+		snprintf(path, sizeof(path), "/proc/%d/mem", process->pid);
+		src->mem = open(path, O_RDONLY | O_CLOEXEC);
+	}
+	if (src->fd >= 0 && src->mem >= 0)
+		return 0;
+	fail(err, errno, "cannot open %s", path);
+	page_source_close(src);
+	return err->code;
+}
+
+void page_source_shared(struct page_source *src, int fd, uint64_t size)
+{
+	*src = (struct page_source){ .fd = fd,
+				     .mem = -1,
+				     .size = size,
+				     .page_size = (size_t)sysconf(_SC_PAGESIZE) };
+}
+
+void page_source_close(struct page_source *src)
+{
+	if (!src->process)
+		return;
+	if (src->fd >= 0)
+		close(src->fd);
+	if (src->mem >= 0)
+		close(src->mem);
+	src->fd = src->mem = -1;
+}
+
+/* Which private pages of [at, window) exist. Advances at. */
+static int scan(struct page_source *src, struct error *err)
+{
+	struct scan_region regions[PAGE_REGIONS];
+	struct scan_arg arg = {
+		.size = sizeof(arg),
+		.start = src->at,
+		.end = src->window,
+		.vec = (uintptr_t)regions,
+		.vec_len = PAGE_REGIONS,
+		.category_inverted = src->wanted,
+		.category_mask = src->wanted,
+		.category_anyof_mask = SCAN_PRESENT | SCAN_SWAPPED,
+	};
+	int n = ioctl(src->fd, SCAN_PAGES, &arg);
+
+	if (n < 0 && errno == EINVAL && src->wanted & SCAN_GUARD) {
+		src->wanted &= ~(uint64_t)SCAN_GUARD;
+		return 0;
+	}
+	if (n < 0 && (errno == ENOTTY || errno == EINVAL)) {
+		src->has_scan = false;
+		return 0;
+	}
+	if (n < 0)
+		return fail(err, errno, "cannot find its pages");
+	for (int i = 0; i < n; i++)
+		src->regions[i] = (struct page_range){ .start = regions[i].start, .end = regions[i].end };
+	src->n_regions = (size_t)n;
+	src->at = arg.walk_end;
+	return 0;
+}
+
+/* The same from /proc/PID/pagemap, before Linux 6.7. */
+static int scan_slowly(struct page_source *src, struct error *err)
+{
+	uint64_t entries[PAGEMAP_BATCH];
+	size_t n = (src->window - src->at) / src->page_size;
+	struct page_range *last = NULL;
+	ssize_t got;
+
+	if (n > PAGEMAP_BATCH)
+		n = PAGEMAP_BATCH;
+	got = pread(src->fd, entries, n * sizeof(entries[0]),
+		    (off_t)(src->at / src->page_size * sizeof(entries[0])));
+	if (got < (ssize_t)sizeof(entries[0]))
+		return fail(err, got < 0 ? errno : EIO, "cannot read its pagemap");
+	for (size_t i = 0; i < (size_t)got / sizeof(entries[0]); i++, src->at += src->page_size) {
+		if (!(entries[i] & (PAGEMAP_PRESENT | PAGEMAP_SWAPPED)) || entries[i] & PAGEMAP_FILE)
+			continue;
+		if (last && last->end == src->at) {
+			last->end += src->page_size;
+			continue;
+		}
+		if (src->n_regions == PAGE_REGIONS)
+			break;
+		last = &src->regions[src->n_regions++];
+		*last = (struct page_range){ .start = src->at, .end = src->at + src->page_size };
+	}
+	return 0;
+}
+
+/* A private mapping that was never written to has no pages of its own. */
+static enum vma_pages pages_of(const struct vma *v)
+{
+	enum vma_pages pages = v->kind->vma->pages;
+
+	return pages == VMA_PAGES_PRIVATE && !v->rec->anon_vma ? VMA_PAGES_NONE : pages;
+}
+
+/* Chooses what to scan next: a run of mappings. Returns false at the end. */
+static bool next_window(struct page_source *src)
+{
+	const struct mm *mm = src->process->mm;
+	const struct vma *v;
+
+	while (src->vma < mm->n_vmas && pages_of(&mm->vmas[src->vma]) == VMA_PAGES_NONE)
+		src->vma++;
+	if (src->vma == mm->n_vmas)
+		return false;
+	v = &mm->vmas[src->vma++];
+	src->at = src->window = v->end;
+	if (pages_of(v) == VMA_PAGES_ALL) {
+		src->regions[0] = (struct page_range){ .start = v->start, .end = v->end };
+		src->n_regions = 1;
+		return true;
+	}
+	src->at = v->start;
+	while (src->vma < mm->n_vmas && pages_of(&mm->vmas[src->vma]) == VMA_PAGES_PRIVATE)
+		src->window = mm->vmas[src->vma++].end;
+	return true;
+}
+
+/* The part of the current region that lies in one mapping. */
+static void take_region(struct page_source *src, struct page_range *ret)
+{
+	const struct mm *mm = src->process->mm;
+	struct page_range *region = &src->regions[src->region];
+	const struct vma *v;
+
+	while (mm->vmas[src->clip].end <= region->start)
+		src->clip++;
+	v = &mm->vmas[src->clip];
+	*ret = *region;
+	if (ret->end > v->end)
+		ret->end = v->end;
+	/* In a mapping of a file a page of zeroes stands for what the file holds. */
+	ret->keep_zeroes = pages_of(v) == VMA_PAGES_ALL || *v->path;
+	region->start = ret->end;
+	if (region->start == region->end)
+		src->region++;
+}
+
+static int next_private(struct page_source *src, struct page_range *ret, struct error *err)
+{
+	while (src->region == src->n_regions) {
+		int code = 0;
+
+		src->region = src->n_regions = 0;
+		if (src->at < src->window)
+			code = src->has_scan ? scan(src, err) : scan_slowly(src, err);
+		else if (!next_window(src))
+			return 0;
+		if (code)
+			return code;
+	}
+	take_region(src, ret);
+	return 1;
+}
+
+/* Data of a sparse file; one that cannot tell is data throughout. */
+static int next_shared(struct page_source *src, struct page_range *ret)
+{
+	off_t start, end;
+
+	if (src->at >= src->size)
+		return 0;
+	start = lseek(src->fd, (off_t)src->at, SEEK_DATA);
+	if (start < 0 && errno == ENXIO)
+		return 0;
+	if (start < 0)
+		start = (off_t)src->at;
+	end = lseek(src->fd, start, SEEK_HOLE);
+	if (end < 0 || (uint64_t)end > src->size)
+		end = (off_t)src->size;
+	src->at = ((uint64_t)end + src->page_size - 1) / src->page_size * src->page_size;
+	*ret = (struct page_range){ .start = (uint64_t)start / src->page_size * src->page_size,
+				    .end = src->at };
+	return ret->start < ret->end;
+}
+
+int page_source_next(struct page_source *src, struct page_range *ret, struct error *err)
+{
+	return src->process ? next_private(src, ret, err) : next_shared(src, ret);
+}
+
+/* One page or more by the slower way that heeds no protection. Returns the bytes read or -errno. */
+static ssize_t read_mem(const struct page_source *src, char *buffer, size_t n, uint64_t at,
+			struct error *err)
+{
+	ssize_t got = pread(src->process ? src->mem : src->fd, buffer, n, (off_t)at);
+
+	if (got > 0)
+		return got;
+	if (!got && !src->process) {
+		memset(buffer, 0, n);	/* the last page, beyond the end of the object */
+		return (ssize_t)n;
+	}
+	return fail(err, got ? errno : EIO, "cannot read memory at %llx", (unsigned long long)at);
+}
+
+/* Reads as much as one call gives of the ranges from (*i, *done) on. Returns bytes or -errno. */
+static ssize_t read_some(const struct page_source *src, const struct page_range *ranges, size_t n,
+			 size_t done, char *buffer, struct error *err)
+{
+	struct iovec local = { .iov_base = buffer }, remote[READ_RANGES];
+	size_t count = n < READ_RANGES ? n : READ_RANGES;
+	ssize_t got = -1;
+
+	for (size_t i = 0; i < count; i++) {
+		remote[i].iov_base = (void *)(uintptr_t)ranges[i].start;
+		remote[i].iov_len = ranges[i].end - ranges[i].start;
+		if (!i) {
+			remote[i].iov_base = (char *)remote[i].iov_base + done;
+			remote[i].iov_len -= done;
+		}
+		local.iov_len += remote[i].iov_len;
+	}
+	if (src->process)
+		got = process_vm_readv(src->process->pid, &local, 1, remote, count, 0);
+	if (got > 0)
+		return got;
+	/* PROT_NONE, for one, is refused above */
+	return read_mem(src, buffer, remote[0].iov_len, (uintptr_t)remote[0].iov_base, err);
+}
+
+int page_source_read(const struct page_source *src, const struct page_range *ranges, size_t n,
+		     char *buffer, struct error *err)
+{
+	size_t i = 0, done = 0;
+
+	while (i < n) {
+		ssize_t got = read_some(src, ranges + i, n - i, done, buffer, err);
+
+		if (got < 0)
+			return (int)got;
+		buffer += got;
+		done += (size_t)got;
+		while (i < n && done >= ranges[i].end - ranges[i].start) {
+			done -= ranges[i].end - ranges[i].start;
+			i++;
+		}
+	}
+	return 0;
+}

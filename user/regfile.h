@@ -35,6 +35,7 @@ struct regfile_source {
 	uint64_t pos;
 	int fd;			/* of this process, for the content of a deleted file; -1 */
 	bool wants_build_id;	/* it is mapped, or executed */
+	bool is_label;		/* its kind makes the object anew: the path need not lead to it */
 };
 
 /*
@@ -44,8 +45,11 @@ struct regfile_source {
 int regfile_describe(struct dump *d, FileEntry *entry, const struct regfile_source *src,
 		     FownEntry *fown);
 
-/* Writes a REG entry with the path, flags and owner of descriptor @f, for kinds that need its name. Its id, or 0. */
-uint32_t regfile_name(struct dump *d, struct file *f);
+/*
+ * Writes a REG entry with the path, flags and owner of descriptor @f, for kinds that need its
+ * name, or (@is_label) only show it. Its id, or 0 with the error set.
+ */
+uint32_t regfile_name(struct dump *d, struct file *f, bool is_label);
 
 /* Removes the temporary links that a failed dump made. */
 void regfile_discard(struct dump *d);

@@ -195,7 +195,7 @@ int regfile_describe(struct dump *d, FileEntry *entry, const struct regfile_sour
 	const char *hint, *why = fileref_obstacle(d->opt, state, &hint);
 	int rc = 0;
 
-	if (why) {
+	if (why && !src->is_label) {
 		fail(d->err, 0, "%s: %s", src->ref.path, why);
 		return hint ? fail_hint(d->err, "%s", hint) : d->err->code;
 	}
@@ -217,9 +217,11 @@ int regfile_describe(struct dump *d, FileEntry *entry, const struct regfile_sour
 	if (S_ISREG(src->mode) && src->wants_build_id)
 		rc = add_build_id(d, reg, src);
 	entry->reg = reg;
-	if (!rc && state == FILEREF_DELETED)
+	if (rc || src->is_label)
+		return rc;
+	if (state == FILEREF_DELETED)
 		rc = keep_ghost(d, entry->id, src);
-	else if (!rc && state == FILEREF_UNLINKED)
+	else if (state == FILEREF_UNLINKED)
 		rc = keep_link(d, entry->id, reg, src);
 	return rc;
 }
@@ -264,7 +266,7 @@ uint32_t dump_regfile(struct dump *d, const char *path, uint32_t dev, uint64_t i
 	return note(d, t->files, dev, ino, mnt_id, entry.id) ? entry.id : 0;
 }
 
-uint32_t regfile_name(struct dump *d, struct file *f)
+uint32_t regfile_name(struct dump *d, struct file *f, bool is_label)
 {
 	char proc[64];
 	struct regfile_source src = {
@@ -274,11 +276,12 @@ uint32_t regfile_name(struct dump *d, struct file *f)
 		.mode = f->rec->i_mode,
 		.flags = file_flags(f),
 		.fd = -1,
+		.is_label = is_label,
 	};
 	FileEntry entry = FILE_ENTRY__INIT;
 
 	snprintf(proc, sizeof(proc), "/proc/%d/fd/%u", f->process->pid, f->fd);
-	if (fileref_state(&src.ref) != FILEREF_PRESENT) {
+	if (!is_label && fileref_state(&src.ref) != FILEREF_PRESENT) {
 		src.fd = file_copy(f, d->err);
 		if (src.fd < 0)
 			return 0;

@@ -47,7 +47,7 @@ static int describe(struct dump *d, struct file *f, FileEntry *entry)
 	fifo->id = f->id;
 	/* A number for all its ends. The inode's need not be unique: FIFOs lie on many file systems. */
 	fifo->pipe_id = pipe_first(&d->snap, f, false)->id;
-	fifo->regf_id = regfile_name(d, f);
+	fifo->regf_id = regfile_name(d, f, false);
 	fifo->has_regf_id = true;
 	if (!fifo->regf_id)
 		return d->err->code;

@@ -39,7 +39,7 @@
 #define BOOT_ID_FILE   "/proc/sys/kernel/random/boot_id"
 
 #ifndef SYS_poll
-#define SYS_poll (-1L)	/* processors of today have ppoll only, which needs no help */
+#define SYS_poll (-2L)	/* no call: newer processors have ppoll only, which needs no help */
 #endif
 
 /* --- dump: registers ------------------------------------------------------ */
@@ -157,7 +157,7 @@ static long nr_of_block(const struct task *t, const uint64_t *args)
 
 	if (!block->fn)
 		return -1;
-	if ((any || nr == SYS_poll) && SYS_poll != -1 && is_poll(block, args) &&
+	if ((any || nr == SYS_poll) && SYS_poll >= 0 && is_poll(block, args) &&
 	    (!any || !is_futex(block, args) || block->futex_flags == block->poll_has_timeout))
 		return SYS_poll;
 	if ((any || nr == SYS_futex) && is_futex(block, args))
@@ -246,8 +246,9 @@ static int check(struct restore *r, struct new_task *t)
 
 	if (!entry)
 		return 0;
-	if (entry->n_args != 6 || (entry->nr != SYS_nanosleep && entry->nr != SYS_clock_nanosleep &&
-				   entry->nr != SYS_futex && (long)entry->nr != SYS_poll))
+	if (entry->n_args != 6 || entry->nr > INT_MAX ||
+	    (entry->nr != SYS_nanosleep && entry->nr != SYS_clock_nanosleep &&
+	     entry->nr != SYS_futex && (long)entry->nr != SYS_poll))
 		return fail(r->err, 0, "it sleeps in call %llu, which cannot be gone on with",
 			    (unsigned long long)entry->nr);
 	if (entry->remaining_ns > INT64_MAX || entry->expires_ns > INT64_MAX)

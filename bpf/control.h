@@ -36,7 +36,7 @@ struct record_control {
 	 */
 	__u64 object, instance;
 	__u32 done, next, part;
-	__u32 reserved;
+	__u32 n_cpus;		/* of an affinity mask: the bits beyond are not even initialised */
 };
 
 #endif

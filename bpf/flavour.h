@@ -54,6 +54,11 @@ enum syscall_work_bit___entry {
 	SYSCALL_WORK_BIT_SYSCALL_USER_DISPATCH___entry = 6,
 };
 
+/* Private to ipc/sem.c. */
+struct sem_undo_list___sysv {
+	struct list_head list_proc;
+};
+
 /* mm.flags was a word until 6.17 wrapped it in mm_flags_t */
 struct mm_struct___word {
 	unsigned long flags;

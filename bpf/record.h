@@ -98,7 +98,7 @@ struct record_restart {
 struct task_record {
 	struct record_head head;
 	__u64 group;		/* signal_struct: the process */
-	__u64 mm, files, fs, sighand, io_context, sysvsem_undo;	/* identities; mm 0: kernel thread or zombie */
+	__u64 mm, files, fs, sighand, io_context, sysvsem_undo;	/* identities; mm 0: kernel thread or zombie; undo 0: nothing to be undone */
 	__u64 css_set, cgroup;	/* identity; id of the cgroup v2 directory */
 	struct record_pid pid;	/* this thread */
 	struct record_pid tgid;
@@ -123,7 +123,7 @@ struct task_record {
 	__u64 dl_runtime, dl_deadline, dl_period;
 	__u64 timer_slack_ns, default_timer_slack_ns;
 	__u64 cpus[RECORD_CPUS];
-	__u32 n_cpus;		/* bits of @cpus that this kernel has (CONFIG_NR_CPUS) */
+	__u32 n_cpus;		/* bits of @cpus that mean something: nr_cpu_ids */
 	__u32 sched_reset_on_fork;
 
 	/* Signals */

@@ -15,6 +15,21 @@ static __always_inline void task_numbers(struct pid *pid)
 		r->pid_numbers[i] = BPF_CORE_READ(pid_slot(pid, i), nr);
 }
 
+/* Threads have a list of semaphore adjustments in common from the first clone on: an empty one means nothing. */
+static __always_inline __u64 task_undo(struct task_struct *task)
+{
+	struct sem_undo_list___sysv *undo;
+	struct list_head *head;
+
+	if (!bpf_core_field_exists(task->sysvsem.undo_list))
+		return 0;
+	undo = (void *)BPF_CORE_READ(task, sysvsem.undo_list);
+	if (!undo)
+		return 0;
+	head = __builtin_preserve_access_index(&undo->list_proc);
+	return BPF_CORE_READ(head, next) != head ? (__u64)undo : 0;
+}
+
 int task_identity(void)
 {
 	struct task_struct *task = viewed_task();
@@ -29,8 +44,7 @@ int task_identity(void)
 	r->io_context = (__u64)BPF_CORE_READ(task, io_context);
 	r->css_set = (__u64)BPF_CORE_READ(task, cgroups);
 	r->cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
-	if (bpf_core_field_exists(task->sysvsem.undo_list))
-		r->sysvsem_undo = (__u64)BPF_CORE_READ(task, sysvsem.undo_list);
+	r->sysvsem_undo = task_undo(task);
 	if (bpf_core_field_exists(task->io_uring))
 		r->io_uring = (__u64)BPF_CORE_READ(task, io_uring);
 	set_pid(&r->pid, pid);
@@ -53,6 +67,21 @@ int task_identity(void)
 	return 0;
 }
 
+/* The kernel copies masks of nr_cpu_ids bits and leaves the rest of their words as it was. */
+static __always_inline void task_cpus(struct task_struct *task, struct task_record *r)
+{
+	__u32 i;
+
+	copy_field(r->cpus, sizeof(r->cpus), task->cpus_mask);
+	r->n_cpus = control.n_cpus;
+	for (i = 0; i < RECORD_CPUS; i++) {
+		if (i == r->n_cpus / 64)
+			r->cpus[i] &= (1ULL << (r->n_cpus % 64)) - 1;
+		else if (i > r->n_cpus / 64)
+			r->cpus[i] = 0;
+	}
+}
+
 int task_schedule(void)
 {
 	struct task_struct *task = viewed_task();
@@ -69,10 +98,7 @@ int task_schedule(void)
 	r->dl_period = BPF_CORE_READ(task, dl.dl_period);
 	r->timer_slack_ns = BPF_CORE_READ(task, timer_slack_ns);
 	r->default_timer_slack_ns = BPF_CORE_READ(task, default_timer_slack_ns);
-	copy_field(r->cpus, sizeof(r->cpus), task->cpus_mask);
-	r->n_cpus = bpf_core_field_size(task->cpus_mask) * 8;
-	if (r->n_cpus > RECORD_CPUS * 64)
-		r->n_cpus = RECORD_CPUS * 64;
+	task_cpus(task, r);
 	r->sched_reset_on_fork = BPF_CORE_READ_BITFIELD_PROBED(task, sched_reset_on_fork);
 	if (bpf_core_field_exists(task->mempolicy))
 		r->mempolicy = (__u64)BPF_CORE_READ(task, mempolicy);

@@ -33,6 +33,19 @@ struct collector {
 
 static const unsigned int phase_flag[PROGRAMS] = { COLLECT_TASKS, COLLECT_FILES, COLLECT_VMAS };
 
+/* What the kernel calls nr_cpu_ids: the last possible processor, and one. */
+static __u32 count_cpus(void)
+{
+	_cleanup_fclose_ FILE *f = fopen("/sys/devices/system/cpu/possible", "re");
+	unsigned int last = 0;
+
+	while (f && fscanf(f, "%*[^0-9]") != EOF && fscanf(f, "%u", &last) == 1)
+		;
+	if (!f)
+		last = sysconf(_SC_NPROCESSORS_CONF) - 1;
+	return last < RECORD_CPUS * 64 ? last + 1 : RECORD_CPUS * 64;
+}
+
 int collector_open(struct collector **ret, unsigned int flags, struct log *log, struct error *err)
 {
 	struct collector *c = calloc(1, sizeof(*c));
@@ -60,6 +73,7 @@ int collector_open(struct collector **ret, unsigned int flags, struct log *log, 
 		collector_close(c);
 		return r;
 	}
+	c->programs.control->n_cpus = count_cpus();
 	log_debug(log, "BPF programs %s in %.1f ms", collector_is_cached(c) ? "taken from the cache" : "loaded",
 		  (clock_ns() - start) / 1e6);
 	*ret = c;

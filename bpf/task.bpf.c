@@ -75,10 +75,10 @@ static __always_inline void task_cpus(struct task_struct *task, struct task_reco
 	copy_field(r->cpus, sizeof(r->cpus), task->cpus_mask);
 	r->n_cpus = control.n_cpus;
 	for (i = 0; i < RECORD_CPUS; i++) {
-		if (i == r->n_cpus / 64)
-			r->cpus[i] &= (1ULL << (r->n_cpus % 64)) - 1;
-		else if (i > r->n_cpus / 64)
-			r->cpus[i] = 0;
+		__s32 bits = (__s32)r->n_cpus - (__s32)i * 64;
+
+		if (bits < 64)
+			r->cpus[i] &= bits > 0 ? (1ULL << (bits & 63)) - 1 : 0;
 	}
 }
 

@@ -67,7 +67,7 @@ int programs_map(struct programs *p)
 static int explain(struct error *err, int code)
 {
 	fail(err, code, "cannot load the BPF programs");
-	if (code == -EPERM || code == -EACCES)
+	if (code == -EPERM)
 		return fail_hint(err, "run as root, or grant CAP_BPF and CAP_PERFMON");
 	if (access("/sys/kernel/btf/vmlinux", R_OK))
 		return fail_hint(err, "this needs a kernel built with CONFIG_DEBUG_INFO_BTF");

@@ -133,8 +133,11 @@ static int sink_add(struct page_sink *sink, struct error *err)
 	if (!sink->count)
 		return 0;
 	entry.vaddr = sink->start;
-	entry.has_nr_pages = true;
-	entry.nr_pages = sink->count;
+	/*
+	 * The older of two fields for the count, which every reader knows: CRIU 4.1
+	 * sees no other. publish() keeps the run short enough for it.
+	 */
+	entry.compat_nr_pages = (uint32_t)sink->count;
 	entry.has_flags = true;
 	entry.flags = PAGE_PRESENT;
 	sink->count = 0;
@@ -285,7 +288,8 @@ static int publish(struct worker *w, uint64_t *ret_offset)
 		const struct run *run = &w->runs[i];
 
 		pages += run->count;
-		if (sink->count && sink->start + sink->count * pump->page_size == run->start) {
+		if (sink->count && sink->start + sink->count * pump->page_size == run->start &&
+		    sink->count + run->count <= UINT32_MAX) {
 			sink->count += run->count;
 			continue;
 		}

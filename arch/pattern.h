@@ -6,15 +6,17 @@
  * For tests: register values that no program has by chance, and images that are
  * wrong. Each processor's pattern.h defines
  *
- *	static void pattern_fill(CoreEntry *core)
+ *	static bool pattern_fill(CoreEntry *core, unsigned int variant)
  *		puts a pattern into every register that a program may choose, of all
- *		sets in @core; pc, sp and what addresses memory stay as they are
+ *		sets in @core; pc, sp and what addresses memory stay as they are.
+ *		Variant 0 exists always; false if this machine has not got @variant
  *	static const char *pattern_break(CoreEntry *core, unsigned int n)
  *		makes the n-th mistake in @core and says which; NULL after the last
  *	static void pattern_make_old(CoreEntry *core)
  *		removes what a CRIU of an old time, or of a small machine, did not write
  */
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "arch/arm64/vector.h"
@@ -40,16 +40,29 @@ static bool is_streaming(const struct regset *ssve)
 	return get_header(ssve, &header) && (header.flags & VECTOR_REGS_SVE);
 }
 
-/* The vector length of the mode that is not active. */
+/*
+ * The vector length of the mode that is not active. Kernels from 6.16 take the
+ * streaming set in the full form only, so a header alone says that it is that.
+ */
 static int set_idle(pid_t tid, const struct regset *set)
 {
-	struct vector_header header;
+	struct vector_header header, now_header;
+	struct regset now;
+	bool is_same;
+	int code;
 
 	if (!get_header(set, &header))
 		return 0;
+	now.note = set->note;
+	code = vector_get(tid, &now);
+	if (code < 0)
+		return code;
+	header.flags |= VECTOR_REGS_SVE;
+	is_same = get_header(&now, &now_header) && now_header.vl == header.vl &&
+		  (now_header.flags | VECTOR_REGS_SVE) == header.flags;
+	free(now.data);
 	header.size = sizeof(header);
-	header.flags &= (__u16)~VECTOR_REGS_SVE;
-	return regset_set(tid, set->note, &header, sizeof(header));
+	return is_same ? 0 : regset_set(tid, set->note, &header, sizeof(header));
 }
 
 static int set_active(pid_t tid, const struct regset *set)

@@ -31,7 +31,7 @@ static void pattern_fill_xsave(UserX86XsaveEntry *xsave)
 	xsave->xstate_bv |= 3;
 }
 
-static void pattern_fill(CoreEntry *core)
+static bool pattern_fill(CoreEntry *core, unsigned int variant)
 {
 	UserX86RegsEntry *gp = core->thread_info->gpregs;
 	UserX86FpregsEntry *fp = core->thread_info->fpregs;
@@ -39,6 +39,8 @@ static void pattern_fill(CoreEntry *core)
 				     &gp->bx,  &gp->r11, &gp->r10, &gp->r9,  &gp->r8,
 				     &gp->ax,  &gp->cx,  &gp->dx,  &gp->si,  &gp->di};
 
+	if (variant)
+		return false;
 	for (size_t i = 0; i < sizeof(general) / sizeof(general[0]); i++)
 		pattern_bytes(general[i], sizeof(*general[i]), 0x40 + (unsigned int)i);
 	gp->orig_ax = (uint64_t)-1;
@@ -51,6 +53,7 @@ static void pattern_fill(CoreEntry *core)
 	fp->twd = 0xff;
 	fp->mxcsr = 0x7f80;
 	pattern_fill_xsave(fp->xsave);
+	return true;
 }
 
 static const char *pattern_break(CoreEntry *core, unsigned int n)
@@ -79,6 +82,7 @@ static const char *pattern_break(CoreEntry *core, unsigned int n)
 		info->gpregs->mode = USER_X86_REGS_MODE__COMPAT;
 		return "a 32-bit program";
 	case 6:
+		thread_info_x86__free_unpacked(info, NULL);
 		core->thread_info = NULL;
 		return "no registers";
 	}

@@ -146,6 +146,7 @@ TEST(data_reaches_the_task_and_comes_back)
 	EXPECT_EQ(batch_reserve(batch, 1, room), 0);
 	EXPECT_EQ(batch_reserve(batch, 1, room * 2), -E2BIG);
 	OK(batch_run(batch, &err));
+	free(all);
 	engine_destroy(engine);
 }
 
@@ -369,6 +370,8 @@ TEST(released_task_runs_in_memory_of_its_own)
 		EXPECT_EQ(regs.set[i].size, again.set[i].size);
 		EXPECT_MEMEQ(regs.set[i].data, again.set[i].data, regs.set[i].size);
 	}
+	regs_deinit(&regs);
+	regs_deinit(&again);
 	end(pid);
 	engine_destroy(engine);
 }

@@ -166,6 +166,7 @@ TEST(vdso_of_another_size_is_refused)
 	to.text_size += (__u64)sysconf(_SC_PAGESIZE);
 	EXPECT_EQ(arch_vdso_move(injected_batch(task), &from, &to, &err), -EOPNOTSUPP);
 	EXPECT(err.text);
+	error_deinit(&err);
 	engine_destroy(engine);
 }
 

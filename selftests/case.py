@@ -100,8 +100,12 @@ class Case:
               before=None):
         """Starts a session leader; stdio are paths or descriptors. Returns its pid."""
         sys.stdout.flush()
+        executed, tell = os.pipe()                      # the end of file is the exec
         pid = os.fork()
         if pid:
+            os.close(tell)
+            os.read(executed, 1)
+            os.close(executed)
             return pid
         try:
             os.setsid()
@@ -112,7 +116,8 @@ class Case:
                 if isinstance(where, str):
                     where = os.open(where, mode, 0o666)
                 os.dup2(where, fd)
-            os.closerange(3, 256)
+            os.closerange(3, tell)
+            os.closerange(tell + 1, 256)
             os.chdir(cwd or self.work)
             signal.pthread_sigmask(signal.SIG_SETMASK, [])
             for sig in signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT:

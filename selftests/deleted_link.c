@@ -21,7 +21,9 @@ int main(void)
 	subject_check(fstat(fd, &open_st) == 0 && stat("second", &link_st) == 0 &&
 			      open_st.st_ino == link_st.st_ino,
 		      "its other name leads to another file");
-	subject_check((int)open_st.st_nlink == 1, "it has %d links", (int)open_st.st_nlink);
+	/* Left running, the checkpoint may need the temporary name. */
+	subject_check((int)open_st.st_nlink == 1 || !subject_was_restored(), "it has %d links",
+		      (int)open_st.st_nlink);
 	subject_check(access("first", F_OK) < 0, "it has its old name again");
 	subject_check(pwrite(fd, "two", 3, 0) == 3, "pwrite: %m");
 	fd = open("second", O_RDONLY);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Two processes share current directory and umask (CLONE_FS): what one changes, the other has.
+ * Run by cases/refusals.py: the image format cannot say it.
  */
 #include "subject.h"
 

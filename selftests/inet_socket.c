@@ -36,7 +36,6 @@ static const struct {
 } options[] = {
 	{SOL_SOCKET, SO_REUSEADDR, 1}, {SOL_SOCKET, SO_KEEPALIVE, 1}, {SOL_SOCKET, SO_RCVLOWAT, 3},
 	{SOL_SOCKET, SO_PRIORITY, 4},  {SOL_SOCKET, SO_BROADCAST, 1}, {SOL_SOCKET, SO_MARK, 77},
-	{IPPROTO_IP, IP_TOS, 0x10},    {IPPROTO_IP, IP_TTL, 55},
 };
 static const struct {
 	int level, name, value;

@@ -9,7 +9,7 @@ A test of this directory is one of
   NAME.c               a subject (subject.h), restored twice in a row, and left running
   programs/NAME.py     functions test_*(case): a real program
   cases/NAME.py        functions test_*(case): whatever needs more: bad input, refusals,
-                       killed dumps, subjects ("run by cases/NAME.py") that need a preparation
+                       killed dumps, subjects ("Run by cases/NAME.py") that need a preparation
 Attributes of such a function: `alone` (no other test beside it), `seconds` (its time limit).
 Real programs also go from crbpf to criu and back if criu is there (tools/install-deps test).
 """
@@ -65,7 +65,7 @@ def subject_tests(settings):
         program = os.path.join(settings.output, 'selftests', name)
         with open(os.path.join(HERE, name + '.c')) as f:
             source = f.read()
-        if re.search(r'[Rr]un by cases/', source):
+        if re.search(r'[Rr]un by (cases|tools)/', source):
             continue
         alone = re.search(r'[Rr]uns alone', source) is not None
         for way in subjects.restored, subjects.left_running:

@@ -162,6 +162,12 @@ static inline void subject_ready(void)
 		abort();
 }
 
+/* Whether it was restored, and not only dumped and left running. To be asked after the wait. */
+static inline bool subject_was_restored(void)
+{
+	return subject_told("restored");
+}
+
 /* Returns when the subject has been dumped and restored as often as is wanted. */
 static inline void subject_wait_restored(void)
 {

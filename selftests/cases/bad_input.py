@@ -191,7 +191,10 @@ def test_truncated_images(case):
             if keep >= size or keep < 0:
                 continue
             path, data = damaged(images, name, lambda d, k=keep: d[:k])
-            refused_once(case, restore_command(case, images))
+            try:
+                refused_once(case, restore_command(case, images))
+            except Failed as e:
+                raise Failed(f'{name} cut to {keep} of {size} bytes: {e}') from None
             with open(path, 'wb') as f:
                 f.write(data)
             n += 1
@@ -210,7 +213,10 @@ def test_missing_images(case):
             continue
         path = os.path.join(images, name)
         os.rename(path, path + '.away')
-        refused_once(case, restore_command(case, images))
+        try:
+            refused_once(case, restore_command(case, images))
+        except Failed as e:
+            raise Failed(f'without {name}: {e}') from None
         os.rename(path + '.away', path)
     nothing_left(case, images, pid)
 

@@ -40,7 +40,7 @@ def run(case, name):
     fd = made[0][1]
     if fd and not re.search(rf'\bfd {fd}\b', err):
         raise Failed(f'descriptor {fd} is not named: {err}')
-    if not re.search(r'(task|process) \d+', err):
+    if not re.search(r'(task|process|thread) \d+', err):
         raise Failed(f'the task is not named: {err}')
     subjects.finish(case, pid)
     return err.strip()
@@ -93,6 +93,16 @@ def test_locks_without_option(case):
 
 def test_link_without_option(case):
     return option_needed(case, 'deleted_link', '--link-remap')
+
+
+def test_shared_directory(case):
+    """CLONE_FS without CLONE_THREAD."""
+    pid, _ = subjects.start(case, os.path.join(case.settings.output, 'selftests/fs_sharing'))
+    err = dump_refused(case, pid)
+    if 'CLONE_FS' not in err:
+        raise Failed(f'CLONE_FS is not named: {err}')
+    subjects.finish(case, pid)
+    return err.strip()
 
 
 def test_terminal_without_option(case):

@@ -71,7 +71,7 @@ static const struct option_row rows[] = {
 	  "connected TCP sockets may be met" },
 	{ "ext-unix-sk", 'x', DR, VALUE_NONE, FIELD(ext_unix_sk), NULL,
 	  "unix sockets may be connected to processes outside the tree" },
-	{ "link-remap", 0, OPTIONS_DUMP, VALUE_NONE, FIELD(link_remap), NULL,
+	{ "link-remap", 0, OPTIONS_DUMP | OPTIONS_RESTORE, VALUE_NONE, FIELD(link_remap), NULL,
 	  "may link files whose name is gone but which have other names" },
 	{ "ghost-limit", 0, OPTIONS_DUMP, VALUE_BYTES, FIELD(ghost_limit), "SIZE",
 	  "largest deleted file whose content is kept; suffix k, m, g (default 64m)" },

@@ -51,7 +51,7 @@ int regfile_describe(struct dump *d, FileEntry *entry, const struct regfile_sour
  */
 uint32_t regfile_name(struct dump *d, struct file *f, bool is_label);
 
-/* Removes the temporary links that a failed dump made. */
+/* Removes the temporary links that the dump made. */
 void regfile_discard(struct dump *d);
 
 /* --- restore --- */

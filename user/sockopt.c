@@ -39,6 +39,10 @@ const struct int_option *int_options(size_t *ret_n)
 		{ SOL_SOCKET, OPT_PASSPIDFD },
 		{ SOL_SOCKET, OPT_PASSRIGHTS },
 		{ SOL_SOCKET, SO_LOCK_FILTER },
+		{ IPPROTO_IP, IP_TOS }, /* this one and the next three: CRIU has fields for, of IPv4 only */
+		{ IPPROTO_IP, IP_TTL },
+		{ IPPROTO_IP, IP_FREEBIND },
+		{ IPPROTO_IP, IP_PKTINFO },
 		{ IPPROTO_IP, IP_RECVOPTS },
 		{ IPPROTO_IP, IP_RETOPTS },
 		{ IPPROTO_IP, IP_MTU_DISCOVER },

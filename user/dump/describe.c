@@ -13,6 +13,7 @@
 #include "kind.h"
 #include "lib/err.h"
 #include "lib/log.h"
+#include "options.h"
 #include "pstree.pb-c.h"
 #include "timens.pb-c.h"
 
@@ -197,8 +198,9 @@ void dump_discard(void *dump, bool failed, struct error *err)
 {
 	struct dump *d = dump;
 
-	if (!failed)
-		return;
-	image_dir_discard(d->dir);
-	regfile_discard(d);
+	if (failed)
+		image_dir_discard(d->dir);
+	/* Who goes on must not find that its files have another name now. */
+	if (failed || d->opt->leave_running)
+		regfile_discard(d);
 }

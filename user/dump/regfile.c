@@ -127,6 +127,27 @@ static int make_link(struct dump *d, const char *name, int fd, const char **ret_
 	}
 }
 
+/*
+ * By its handle a file is found even if the link is gone: a dump that leaves the tree running
+ * must not leave links behind.
+ */
+static int add_handle(struct dump *d, RegFileEntry *link, int fd)
+{
+	struct file_handle *handle = arena_alloc(&d->arena, sizeof(*handle) + MAX_HANDLE_SZ);
+	int mnt_id;
+
+	if (!handle)
+		return fail(d->err, ENOMEM, "cannot describe %s", link->name);
+	handle->handle_bytes = MAX_HANDLE_SZ;
+	if (name_to_handle_at(fd, "", handle, &mnt_id, AT_EMPTY_PATH))
+		return 0;
+	link->has_handle = link->has_handle_type = true;
+	link->handle.data = handle->f_handle;
+	link->handle.len = handle->handle_bytes;
+	link->handle_type = handle->handle_type;
+	return 0;
+}
+
 /* Other names are left, but not this one: it gets a temporary one beside it. */
 static int keep_link(struct dump *d, uint32_t id, const RegFileEntry *reg,
 		     const struct regfile_source *src)
@@ -158,7 +179,7 @@ static int keep_link(struct dump *d, uint32_t id, const RegFileEntry *reg,
 	entry.type = FD_TYPES__REG;
 	entry.id = s->id;
 	entry.reg = &link;
-	rc = dump_file_entry(d, &entry);
+	rc = add_handle(d, &link, src->fd) ?: dump_file_entry(d, &entry);
 	return rc ? rc : add_remap(d, id, s->id, REMAP_TYPE__LINKED);
 }
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -149,19 +150,48 @@ static int open_again(struct restore *r, const struct new_file *f, uint32_t flag
 				  f->entry->reg->name) : 0;
 }
 
+/* A path (into @path) for the file that the temporary link leads to, or *@ret_fd holds once the link is gone. */
+static int find_linked(struct restore *r, const RegFileEntry *link, char *path, size_t n, int *ret_fd)
+{
+	struct {
+		struct file_handle head;
+		unsigned char room[MAX_HANDLE_SZ];
+	} handle;
+	_cleanup_close_ int dir = -1;
+
+	snprintf(path, n, "%s", link->name);
+	if (!access(link->name, F_OK) || !link->has_handle || link->handle.len > MAX_HANDLE_SZ)
+		return 0;
+	*strrchr(path, '/') = 0;
+	dir = open(*path ? path : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	handle.head.handle_bytes = link->handle.len;
+	handle.head.handle_type = link->handle_type;
+	memcpy(handle.head.f_handle, link->handle.data, link->handle.len);
+	*ret_fd = dir < 0 ? -1 : open_by_handle_at(dir, &handle.head, O_PATH | O_CLOEXEC);
+	if (*ret_fd < 0)
+		return fail(r->err, errno, "cannot find the file that was %s", link->name);
+	snprintf(path, n, "/proc/self/fd/%d", *ret_fd);
+	return 0;
+}
+
 /* Opened under its old name if nothing stands there, so that it shows that name again. */
 static int open_linked(struct restore *r, const struct new_file *f, const struct remap *remap,
 		       uint32_t flags, int *ret_fd)
 {
 	const RegFileEntry *link = restore_file(r, remap->id)->entry->reg;
 	const char *name = f->entry->reg->name;
+	_cleanup_close_ int found = -1;
+	char path[PATH_MAX];
 	bool is_named;
+	int rc;
 
 	if (!is_absolute_path(link->name))
 		return fail(r->err, 0, "file %u has no absolute path", remap->id);
-	is_named = !linkat(AT_FDCWD, link->name, AT_FDCWD, name, 0);
-	*ret_fd = open(is_named ? name : link->name,
-		       (flags & ~MAKING) | O_CLOEXEC | O_NOCTTY);
+	rc = find_linked(r, link, path, sizeof(path), &found);
+	if (rc)
+		return rc;
+	is_named = !linkat(AT_FDCWD, path, AT_FDCWD, name, found >= 0 ? AT_SYMLINK_FOLLOW : 0);
+	*ret_fd = open(is_named ? name : path, (flags & ~MAKING) | O_CLOEXEC | O_NOCTTY);
 	if (*ret_fd < 0)
 		fail(r->err, errno, "cannot open %s, the temporary name of %s", link->name, name);
 	if (is_named)

@@ -134,7 +134,6 @@ int restore_sockopts(struct restore *r, int fd, const SkOptsEntry *opts)
 	    set_buffer(r, fd, SO_RCVBUF, SO_RCVBUFFORCE, opts->so_rcvbuf) ||
 	    set_timeout(r, fd, SO_SNDTIMEO, opts->so_snd_tmo_sec, opts->so_snd_tmo_usec) ||
 	    set_timeout(r, fd, SO_RCVTIMEO, opts->so_rcv_tmo_sec, opts->so_rcv_tmo_usec) ||
-	    set_on(r, fd, SO_PRIORITY, opts->so_priority) ||
 	    (opts->has_so_rcvlowat && opts->so_rcvlowat != 1 &&
 	     set_on(r, fd, SO_RCVLOWAT, opts->so_rcvlowat)) ||
 	    set_on(r, fd, SO_MARK, opts->so_mark) ||
@@ -146,6 +145,9 @@ int restore_sockopts(struct restore *r, int fd, const SkOptsEntry *opts)
 	    set_on(r, fd, SO_KEEPALIVE, opts->so_keepalive) ||
 	    set_on(r, fd, SO_OOBINLINE, opts->so_oobinline) || set_strings(r, fd, opts) ||
 	    set_filter(r, fd, opts) || set_ints(r, fd, opts))
+		return r->err->code;
+	/* IP_TOS changes it too. */
+	if (opts->has_so_priority && set_int(r, fd, SOL_SOCKET, SO_PRIORITY, opts->so_priority))
 		return r->err->code;
 	if (opts->has_so_linger &&
 	    setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)))

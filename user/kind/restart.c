@@ -34,7 +34,9 @@
 
 #define NSEC	       1000000000LL
 #define STALE_NS       (NSEC / 20)
-#define TT_NONE	       0
+#define TT_NONE	       0	/* nobody wants to know what remains */
+#define TT_NATIVE      1
+#define MAX_CLOCKS     16	/* the kernel's; CPU clocks of tasks are below 0 */
 #define RSEQ_CS	       8	/* offset of struct rseq's pointer to the critical section */
 #define BOOT_ID_FILE   "/proc/sys/kernel/random/boot_id"
 
@@ -141,13 +143,34 @@ static bool is_poll(const struct record_restart *block, const uint64_t *args)
 
 static bool is_nanosleep(const struct record_restart *block, uint64_t rmtp)
 {
-	return block->nanosleep_type == TT_NONE ? !rmtp : block->nanosleep_rmtp == rmtp;
+	return block->nanosleep_type <= TT_NATIVE && (rmtp ? block->nanosleep_rmtp == rmtp :
+							      block->nanosleep_type == TT_NONE);
+}
+
+/* The clock that the kernel notes for a relative sleep on clock @arg. */
+static bool is_clock_of(const struct record_restart *block, clockid_t arg)
+{
+	clockid_t noted = (clockid_t)block->nanosleep_clock;
+
+	switch (arg) {
+	case CLOCK_REALTIME:
+		return noted == CLOCK_MONOTONIC;
+	case CLOCK_PROCESS_CPUTIME_ID:
+	case CLOCK_THREAD_CPUTIME_ID:
+		return noted < 0;
+	case CLOCK_REALTIME_ALARM:
+	case CLOCK_BOOTTIME_ALARM:
+		return noted == arg - CLOCK_REALTIME_ALARM;
+	default:
+		return noted == arg && arg < MAX_CLOCKS;
+	}
 }
 
 /*
  * Which call filled the restart block. A sleep that was stopped before shows as
- * restart_syscall: its arguments tell, which are still in their registers. On arm64 there may
- * be none: then the block is an old one, of other arguments or of a time that has passed.
+ * restart_syscall: its arguments tell, which are still in their registers. The words of
+ * a nanosleep cannot be an address, so it is told first. On arm64 there may be no block:
+ * then what is there is an old one, of other arguments or of a time that has passed.
  */
 static long nr_of_block(const struct task *t, const uint64_t *args)
 {
@@ -157,17 +180,16 @@ static long nr_of_block(const struct task *t, const uint64_t *args)
 
 	if (!block->fn)
 		return -1;
-	if ((any || nr == SYS_poll) && SYS_poll >= 0 && is_poll(block, args) &&
-	    (!any || !is_futex(block, args) || block->futex_flags == block->poll_has_timeout))
-		return SYS_poll;
-	if ((any || nr == SYS_futex) && is_futex(block, args))
-		return SYS_futex;
 	if ((any || nr == SYS_nanosleep) && block->nanosleep_clock == CLOCK_MONOTONIC &&
 	    is_nanosleep(block, args[1]))
 		return SYS_nanosleep;
 	if ((any || nr == SYS_clock_nanosleep) && !(args[1] & TIMER_ABSTIME) &&
-	    is_nanosleep(block, args[3]))
+	    is_clock_of(block, (clockid_t)args[0]) && is_nanosleep(block, args[3]))
 		return SYS_clock_nanosleep;
+	if ((any || nr == SYS_poll) && SYS_poll > 0 && is_poll(block, args))
+		return SYS_poll;
+	if ((any || nr == SYS_futex) && is_futex(block, args))
+		return SYS_futex;
 	return -1;
 }
 

@@ -429,6 +429,16 @@ TEST(pages_are_wrong)
 	refused(c, "page server");
 }
 
+TEST(pagemap_cut_between_two_entries)
+{
+	struct checkpoint *c = start();
+
+	c->n_runs = 1;
+	refused(c, "must have");
+	c->n_runs = 0;
+	refused(c, "must have");
+}
+
 TEST(pages_in_shared_memory)
 {
 	struct checkpoint *c = start();
@@ -456,6 +466,16 @@ TEST(descriptors_are_wrong)
 	refused(c, "two entries have the id");
 }
 
+TEST(no_image_of_descriptors)
+{
+	struct checkpoint *c = start();
+
+	c->n_fds = 0;
+	EXPECT_STREQ(judge(c), "");
+	c->regs[2].flags = 2;
+	refused(c, "fdinfo-2.img is missing");
+}
+
 TEST(missing_executable_or_directory)
 {
 	struct checkpoint *c = start();
@@ -479,13 +499,13 @@ TEST(pid_is_taken)
 
 	EXPECT(mkdtemp(path));
 	c->tree[0].pid = c->tree[0].sid = c->tree[0].pgid = (uint32_t)getpid();
+	c->n_runs = c->pages_size = 0;
 	write_checkpoint(c, path);
 	EXPECT_EQ(image_dir_open(&dir, path, NULL), 0);
 	EXPECT_EQ(image_write(dir, IMAGE_CORE, c->tree[0].pid, &c->core.base, NULL), 0);
 	EXPECT_EQ(image_write(dir, IMAGE_IDS, c->tree[0].pid, &c->ids.base, NULL), 0);
 	EXPECT_EQ(image_write(dir, IMAGE_MM, c->tree[0].pid, &c->mm.base, NULL), 0);
 	EXPECT_EQ(image_write(dir, IMAGE_FS, c->tree[0].pid, &c->fs.base, NULL), 0);
-	c->n_runs = 0;
 	EXPECT_EQ(image_write(dir, IMAGE_PAGEMAP, c->tree[0].pid, &c->head.base, NULL), 0);
 	image_dir_close(dir);
 	EXPECT_LT(restore_load(&r, &err) ?: restore_validate(&r, &err), 0);

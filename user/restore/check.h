@@ -9,4 +9,7 @@ struct restore;
 /* Is the address space of @p one that can be made? Gives every vma its kind and map_prot. */
 int check_memory(struct restore *r, struct new_process *p, struct error *err);
 
+/* Are the images whole that are read later? */
+int check_rest(struct restore *r, struct error *err);
+
 #endif

@@ -206,6 +206,7 @@ static int load_fdinfo(struct restore *r, struct new_process *p, struct error *e
 	ret = image_open(r->dir, IMAGE_FDINFO, p->ids->files_id, &image, err);
 	if (ret || !image)
 		return ret;
+	p->has_fdinfo = true;
 	while ((ret = next_message(r, image, &entry, err)) > 0) {
 		struct new_fd *fd = array_add(fds, n);
 

@@ -74,26 +74,28 @@ static int read_runs(struct reading *reading, struct error *err)
 	return ret;
 }
 
-/* The head names the pages file, which must be as long as the runs say. */
+/* The head names the pages file, which must be as long as the runs say: either may have been cut.
+ */
 static int open_pages(struct reading *reading, uint32_t pages_id, int *ret_fd, struct error *err)
 {
 	_cleanup_close_ int fd = -1;
 	struct stat st;
 
 	*ret_fd = -1;
-	if (!reading->offset)
-		return 0;
 	fd = image_open_raw(reading->r->dir, IMAGE_PAGES, pages_id, err);
+	if (fd == -ENOENT && !reading->offset)
+		return 0;
 	if (fd == -ENOENT)
 		return fail(err, 0, "pages-%u.img is missing", pages_id);
 	if (fd < 0)
 		return fd;
 	if (fstat(fd, &st))
 		return fail(err, errno, "cannot look at pages-%u.img", pages_id);
-	if ((uint64_t)st.st_size < reading->offset)
+	if ((uint64_t)st.st_size != reading->offset)
 		return fail(err, 0, "pages-%u.img has %llu bytes, but must have %llu", pages_id,
 			    (unsigned long long)st.st_size, (unsigned long long)reading->offset);
-	*ret_fd = take_fd(fd);
+	if (reading->offset)
+		*ret_fd = take_fd(fd);
 	return 0;
 }
 

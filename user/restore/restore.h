@@ -103,6 +103,7 @@ struct new_process {
 	size_t n_tasks;
 	struct new_fd *fds; /* ascending; of its own table */
 	size_t n_fds;
+	bool has_fdinfo; /* there was an image of them; none is written for no descriptor */
 	struct new_process
 		*files_of; /* shares the descriptor table of this one; NULL: has its own */
 	struct new_vma

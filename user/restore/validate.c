@@ -18,6 +18,7 @@
 #include "lib/err.h"
 #include "lib/log.h"
 #include "mm.pb-c.h"
+#include "regfile.pb-c.h"
 #include "pstree.pb-c.h"
 #include "restore/check.h"
 #include "restore/restore.h"
@@ -197,6 +198,32 @@ static int check_files(struct restore *r, struct error *err)
 	return ret;
 }
 
+/* What only a descriptor can be: not the path of a program, a directory or a mapped file. */
+static bool is_description(const FileEntry *entry)
+{
+	if (entry->type == FD_TYPES__REG)
+		return entry->reg && entry->reg->flags;
+	return entry->type != FD_TYPES__MEMFD && entry->type != FD_TYPES__EXT;
+}
+
+/* No image of descriptors is right for a process without any, and wrong if files are left over. */
+static int check_fdinfo(struct restore *r, struct error *err)
+{
+	const struct new_process *bare = NULL;
+
+	for (size_t i = 0; i < r->n_processes; i++) {
+		const struct new_process *p = r->processes[i];
+
+		if (!p->is_zombie && !p->files_of && !p->has_fdinfo)
+			bare = p;
+	}
+	for (size_t i = 0; bare && i < r->n_files; i++)
+		if (!r->files[i]->process && is_description(r->files[i]->entry))
+			return fail(err, 0, "fdinfo-%u.img is missing: nobody has the file %u",
+				    bare->ids->files_id, r->files[i]->id);
+	return 0;
+}
+
 /* The name of a task, "?" if it has none, and whether it has ended and waits to be reaped. */
 static void describe_pid(pid_t pid, char name[static 64], bool *ret_ended)
 {
@@ -248,5 +275,6 @@ int restore_validate(void *restore, struct error *err)
 
 	for (size_t i = 0; i < r->n_processes && !ret; i++)
 		ret = check_process(r, r->processes[i], limit, err);
-	return ret ?: check_files(r, err) ?: check_pids(r, err);
+	return ret ?: check_files(r, err) ?: check_fdinfo(r, err) ?: check_rest(r, err) ?:
+	       check_pids(r, err);
 }

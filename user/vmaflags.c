@@ -68,7 +68,7 @@ bool vma_is_internal(const struct vma *v, const char *prefix)
 {
 	const struct vma_record *rec = v->rec;
 
-	return rec->file && (rec->s_magic == MAGIC_TMPFS || rec->s_magic == MAGIC_HUGETLBFS) &&
+	return rec->file && (rec->s_magic == SB_TMPFS || rec->s_magic == SB_HUGETLBFS) &&
 	       !rec->nlink && !strncmp(v->path, prefix, strlen(prefix));
 }
 

@@ -41,9 +41,9 @@ struct vma;
 #define VMF_MERGEABLE	0x80000000ull
 #define VMF_DROPPABLE	(1ull << 40)	/* since 6.11; was nobody's before */
 
-#define MAGIC_TMPFS	0x01021994
-#define MAGIC_HUGETLBFS 0x958458f6
-#define MAGIC_SECRETMEM 0x5345434d
+#define SB_TMPFS	0x01021994
+#define SB_HUGETLBFS 0x958458f6
+#define SB_SECRETMEM 0x5345434d
 
 #ifndef MAP_DROPPABLE
 #define MAP_DROPPABLE 0x08

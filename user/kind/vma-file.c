@@ -26,7 +26,7 @@
 static bool vma_file_claims(const struct vma *v)
 {
 	return v->rec->file && !v->rec->special && S_ISREG(v->rec->i_mode) &&
-	       v->rec->s_magic != MAGIC_SECRETMEM && !vma_is_internal(v, "/anon_hugepage") &&
+	       v->rec->s_magic != SB_SECRETMEM && !vma_is_internal(v, "/anon_hugepage") &&
 	       !vma_is_internal(v, "/memfd:") && !vma_is_internal(v, "/dev/zero") &&
 	       !vma_is_internal(v, "/SYSV") && !vma_is_internal(v, "/[aio]");
 }

@@ -165,5 +165,11 @@ struct vm_area_struct___named {
 	struct anon_vma_name___optional *anon_name;
 };
 
+/* before 6.0 `degree` stood for something like num_children (2555283eb40d) */
+struct anon_vma___family {
+	struct anon_vma___family *root;
+	unsigned long num_children;
+};
+
 #pragma clang attribute pop
 #endif

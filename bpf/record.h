@@ -281,7 +281,7 @@ struct vma_record {
 	__u32 seals;		/* F_SEAL_* of a shmem or hugetlbfs file */
 	__u64 policy;		/* identity of a NUMA policy; 0 default */
 	__u32 tid;		/* of the thread that was asked: the leader, unless it has ended */
-	__u32 reserved;
+	__u32 has_relatives;	/* by fork: other processes may share its private pages */
 };
 
 enum vma_special {

@@ -97,6 +97,18 @@ int vma_file(void)
 	return 0;
 }
 
+/* The reverse map of a mapping that was never part of a fork is its own root, without children. */
+static __always_inline __u32 has_relatives(struct vm_area_struct *vma)
+{
+	struct anon_vma___family *av = (void *)BPF_CORE_READ(vma, anon_vma);
+
+	if (!av)
+		return 0;
+	if (!bpf_core_field_exists(av->num_children))
+		return 1;
+	return BPF_CORE_READ(av, root) != av || BPF_CORE_READ(av, num_children) > 1;
+}
+
 int vma_fields(void)
 {
 	struct vm_area_struct *vma = mapping();
@@ -108,6 +120,7 @@ int vma_fields(void)
 	r->pgoff = BPF_CORE_READ(vma, vm_pgoff);
 	r->file = (__u64)BPF_CORE_READ(vma, vm_file);
 	r->anon_vma = (__u64)BPF_CORE_READ(vma, anon_vma);
+	r->has_relatives = has_relatives(vma);
 	r->prot = BPF_CORE_READ(vma, vm_page_prot.pgprot);
 	if (bpf_core_field_exists(vma->vm_userfaultfd_ctx.ctx))
 		r->uffd = (__u64)BPF_CORE_READ(vma, vm_userfaultfd_ctx.ctx);

@@ -188,6 +188,7 @@ static void take_region(struct page_source *src, struct page_range *ret)
 		ret->end = v->end;
 	/* In a mapping of a file a page of zeroes stands for what the file holds. */
 	ret->keep_zeroes = pages_of(v) == VMA_PAGES_ALL || *v->path;
+	ret->may_be_shared = v->rec->has_relatives;
 	region->start = ret->end;
 	if (region->start == region->end)
 		src->region++;
@@ -251,14 +252,21 @@ static ssize_t read_mem(const struct page_source *src, char *buffer, size_t n, u
 	return fail(err, got ? errno : EIO, "cannot read memory at %llx", (unsigned long long)at);
 }
 
-/* Reads as much as one call gives of the ranges from (*i, *done) on. Returns bytes or -errno. */
+/*
+ * Reads as much as one call gives of the ranges from (*i, *done) on. Returns bytes or -errno.
+ * process_vm_readv pins pages, which since 5.19 (a7f226604170) gives its caller's target a
+ * copy of its own of every page that fork had left shared: a pool of workers would grow by a
+ * dump that leaves it running. /proc/PID/mem takes twice the time, and only looks.
+ */
 static ssize_t read_some(const struct page_source *src, const struct page_range *ranges, size_t n,
 			 size_t done, char *buffer, struct error *err)
 {
 	struct iovec local = { .iov_base = buffer }, remote[READ_RANGES];
-	size_t count = n < READ_RANGES ? n : READ_RANGES;
+	size_t count = 0;
 	ssize_t got = -1;
 
+	while (count < n && count < READ_RANGES && (!count || !ranges[count].may_be_shared))
+		count++;
 	for (size_t i = 0; i < count; i++) {
 		remote[i].iov_base = (void *)(uintptr_t)ranges[i].start;
 		remote[i].iov_len = ranges[i].end - ranges[i].start;
@@ -268,7 +276,7 @@ static ssize_t read_some(const struct page_source *src, const struct page_range 
 		}
 		local.iov_len += remote[i].iov_len;
 	}
-	if (src->process)
+	if (src->process && !ranges[0].may_be_shared)
 		got = process_vm_readv(src->process->pid, &local, 1, remote, count, 0);
 	if (got > 0)
 		return got;

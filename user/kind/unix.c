@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Unix sockets with nothing in their queues: pairs, listeners, bound and unconnected ones. */
+#include "bpf/unix.h"
+
+#include <errno.h>
+#include <linux/sockios.h>
+#include <limits.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "dump/dump.h"
+#include "fdinfo.pb-c.h"
+#include "fdutil.h"
+#include "fileref.h"
+#include "judge.h"
+#include "kind.h"
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "restore/restore.h"
+#include "sk-opts.pb-c.h"
+#include "sk-unix.pb-c.h"
+#include "sockopt.h"
+#include "unixsk.h"
+
+#ifndef SIOCUNIXFILE
+#define SIOCUNIXFILE (SIOCPROTOPRIVATE + 0)
+#endif
+#define NAME_AT	      offsetof(struct sockaddr_un, sun_path)
+#define SHUTDOWN_BOTH 3
+enum { STATE_ESTABLISHED = 1, STATE_CLOSE = 7, STATE_LISTEN = 10 };
+
+static const struct unix_detail *detail_of(const struct file *f)
+{
+	return f->rec->detail_type == DETAIL_UNIX ? f->detail : NULL;
+}
+
+static bool claims(const struct file *f)
+{
+	return f->rec->s_magic == MAGIC_SOCKFS && !file_is_path(f) && detail_of(f);
+}
+
+/* --- dump --- */
+
+/* The file of the snapshot whose socket is @sk; pairs mostly stand side by side. */
+static struct file *find_socket(const struct snapshot *snap, const struct file *f, uint64_t sk)
+{
+	struct file *other;
+	size_t step = 0;
+
+	while (sk && (other = file_near(snap, f, &step)))
+		if (detail_of(other) && detail_of(other)->sk == sk)
+			return other;
+	return NULL;
+}
+
+static bool has_name(const struct unix_detail *detail)
+{
+	return detail->address_length > NAME_AT;
+}
+
+static bool is_path(const struct unix_detail *detail)
+{
+	return has_name(detail) && detail->address[NAME_AT];
+}
+
+static void judge_peer(struct judge *j, const struct file *f, const struct unix_detail *detail)
+{
+	const struct file *peer = find_socket(j->snap, f, detail->peer);
+	bool is_dgram = detail->type == SOCK_DGRAM;
+
+	if (!detail->peer || (!peer && !detail->peer_ino &&
+			      (detail->shutdown == SHUTDOWN_BOTH || is_dgram)))
+		return;
+	if (!peer && !detail->peer_ino)
+		judge_file(j, f, "unix", "let the other side accept it",
+			   "its connection was not accepted yet");
+	else if (!peer)
+		judge_file(j, f, "unix", "checkpoint both sides together, or close it",
+			   "a process outside the tree has its other side (socket:[%llu])",
+			   (unsigned long long)detail->peer_ino);
+	else if (is_dgram && detail_of(peer)->peer != detail->sk && !has_name(detail_of(peer)))
+		judge_file(j, f, "unix", NULL,
+			   "it sends to a socket without a name that does not send back to it");
+}
+
+static void judge(struct judge *j, struct file *f)
+{
+	const struct unix_detail *detail = detail_of(f);
+	struct stat st;
+
+	judge_fown(j, f);
+	if (!stat("/proc/self/ns/net", &st) && detail->net_ns && st.st_ino != detail->net_ns)
+		judge_file(j, f, "unix", NULL, "it belongs to another network namespace");
+	if (detail->state == STATE_LISTEN && detail->backlog)
+		judge_file(j, f, "unix", "let the program accept them",
+			   "%u connections wait to be accepted, which cannot be carried yet",
+			   detail->backlog);
+	else if (detail->receive_skbs)
+		judge_file(j, f, "unix", "let the program read them",
+			   "%u messages (%llu bytes, %u descriptors) wait to be read, which cannot be carried yet",
+			   detail->receive_skbs, (unsigned long long)detail->receive_bytes,
+			   detail->n_fds);
+	judge_peer(j, f, detail);
+}
+
+/* The path that the socket was bound to; "" if the kernel does not tell. The caller's buffer has PATH_MAX bytes. */
+static void bound_path(int fd, char path[static PATH_MAX])
+{
+	_cleanup_close_ int file = ioctl(fd, SIOCUNIXFILE);
+	char link[64];
+	ssize_t n = -1;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", file);
+	if (file >= 0)
+		n = readlink(link, path, PATH_MAX - 1);
+	path[n > 0 ? n : 0] = 0;
+}
+
+static int describe_path(struct dump *d, struct file *f, int fd, UnixSkEntry *usk)
+{
+	const struct unix_detail *detail = detail_of(f);
+	const char *name = (const char *)usk->name.data;
+	struct fileref ref = { .dev = detail->path_dev, .ino = detail->path_ino,
+			       .nlink = detail->path_nlink };
+	char path[PATH_MAX];
+	size_t n, m;
+
+	usk->file_perms = dump_message(d, &file_perms_entry__descriptor);
+	if (!usk->file_perms)
+		return fail(d->err, ENOMEM, "cannot describe it");
+	usk->file_perms->mode = detail->path_mode;
+	usk->file_perms->uid = detail->path_uid;
+	usk->file_perms->gid = detail->path_gid;
+	bound_path(fd, path);
+	ref.path = *path ? path : name;
+	if (fileref_state(&ref) != FILEREF_PRESENT)
+		usk->has_deleted = usk->deleted = true;
+	if (name[0] == '/')
+		return 0;
+	/* A relative name belongs to the directory in which it was bound. */
+	n = strlen(path);
+	m = strlen(name);
+	if (usk->deleted && n > strlen(" (deleted)"))
+		n -= strlen(" (deleted)");
+	if (n <= m + 1 || memcmp(path + n - m, name, m) || path[n - m - 1] != '/')
+		return fail(d->err, 0, "cannot find the directory in which it was bound to %s", name);
+	usk->name_dir = arena_printf(&d->arena, "%.*s", (int)(n - m - 1 ?: 1), path);
+	return usk->name_dir ? 0 : fail(d->err, ENOMEM, "cannot describe it");
+}
+
+/* As SO_PEERCRED tells: whom its other side, or of a listener its clients, take it for. */
+static void describe_peer(const struct dump *d, const struct file *f, UnixSkEntry *usk)
+{
+	const struct unix_detail *detail = detail_of(f);
+	const struct file *peer = find_socket(&d->snap, f, detail->peer);
+
+	usk->peer = peer ? peer->rec->ino : 0;
+	if (detail->peer_uid == (uint32_t)-1)
+		return;
+	usk->has_peer_pid = usk->has_peer_uid = usk->has_peer_gid = true;
+	usk->peer_pid = detail->peer_pid.virt;
+	usk->peer_uid = detail->peer_uid;
+	usk->peer_gid = detail->peer_gid;
+}
+
+static int describe(struct dump *d, struct file *f, FileEntry *entry)
+{
+	const struct unix_detail *detail = detail_of(f);
+	UnixSkEntry *usk = dump_message(d, &unix_sk_entry__descriptor);
+	int fd = file_copy(f, d->err);
+
+	if (fd < 0)
+		return fd;
+	if (!usk || !(usk->fown = dump_fown(d, f)))
+		return fail(d->err, ENOMEM, "cannot describe it");
+	usk->id = f->id;
+	usk->ino = f->rec->ino;
+	usk->type = detail->type;
+	usk->state = detail->state;
+	usk->flags = file_flags(f);
+	usk->backlog = detail->state == STATE_LISTEN ? detail->max_backlog : 0;
+	usk->has_ns_id = true;
+	usk->ns_id = HOST_NET_NS_ID;
+	if (detail->shutdown) {
+		usk->has_shutdown = true;
+		usk->shutdown = (SkShutdown)(detail->shutdown & SHUTDOWN_BOTH);
+	}
+	describe_peer(d, f, usk);
+	usk->name.data = arena_alloc(&d->arena, sizeof(detail->address));
+	if (!usk->name.data)
+		return fail(d->err, ENOMEM, "cannot describe it");
+	usk->name.len = has_name(detail) ? detail->address_length - NAME_AT : 0;
+	memcpy(usk->name.data, detail->address + NAME_AT, usk->name.len);
+	usk->opts = dump_sockopts(d, fd, AF_UNIX, detail->type, 0);
+	if (!usk->opts)
+		return d->err->code;
+	entry->usk = usk;
+	return is_path(detail) ? describe_path(d, f, fd, usk) : 0;
+}
+
+/* --- restore --- */
+
+static int check(struct restore *r, struct new_file *f)
+{
+	const UnixSkEntry *usk = f->entry->usk;
+	const struct sockaddr_un *sun = NULL;
+
+	if (!usk || usk->id != f->id)
+		return fail(r->err, 0, "it says nothing of a socket");
+	if (usk->type != SOCK_STREAM && usk->type != SOCK_DGRAM && usk->type != SOCK_SEQPACKET)
+		return fail(r->err, 0, "no Unix socket is of type %u", usk->type);
+	if (usk->state != STATE_ESTABLISHED && usk->state != STATE_CLOSE &&
+	    usk->state != STATE_LISTEN)
+		return fail(r->err, 0, "no Unix socket is in state %u", usk->state);
+	if (usk->name.len > sizeof(sun->sun_path))
+		return fail(r->err, 0, "its name has %zu bytes", usk->name.len);
+	if (usk->name_dir && !is_absolute_path(usk->name_dir))
+		return fail(r->err, 0, "`%s' is no absolute path", usk->name_dir);
+	if (usk->uflags)
+		return fail(r->err, 0, "external sockets (flags %#x) cannot be restored yet",
+			    usk->uflags);
+	return unix_add(r, f) ?: check_sockopts(r, usk->opts);
+}
+
+static int open_socket(struct restore *r, struct new_file *f)
+{
+	return unix_open_all(r);
+}
+
+static int connect_socket(struct restore *r, struct new_file *f)
+{
+	const UnixSkEntry *usk = f->entry->usk;
+
+	return unix_connect(r, f) ?: connect_fown_flags(r, f, usk->fown, usk->flags);
+}
+
+static const struct file_ops file_ops = {
+	.type = FD_TYPES__UNIXSK,
+	.claims = claims,
+	.judge = judge,
+	.describe = describe,
+	.check = check,
+	.open = open_socket,
+	.connect = connect_socket,
+};
+
+const struct kind kind_unix = { .name = "unix", .file = &file_ops };

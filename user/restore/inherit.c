@@ -11,13 +11,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "lib/cleanup.h"
 #include "lib/err.h"
 #include "mm.pb-c.h"
 #include "restore/plan.h"
 #include "restore/restore.h"
 
-#define WINDOW_BYTES (256 * 1024)
+#define WINDOW_BYTES (2 * 1024 * 1024)
 #define NOT_BORN     ((1ull << MADV_DONTFORK) | (1ull << MADV_WIPEONFORK))
 
 /* Walks the pages of one process in ascending order. */
@@ -26,7 +25,7 @@ struct walk {
 	uint64_t page_size;
 	size_t run;   /* the next page is in p->pages[run] */
 	uint64_t at;  /* page of that run */
-	char *window; /* WINDOW_BYTES, of the pages file */
+	char *window; /* WINDOW_BYTES of the pages file, mapped; NULL */
 	uint64_t window_start;
 	size_t window_size;
 };
@@ -66,21 +65,34 @@ static void walk_to(struct walk *w, uint64_t address)
 	}
 }
 
-/* The content of the page the walk stands at, or NULL. */
+static void walk_close(struct walk *w)
+{
+	if (w->window)
+		munmap(w->window, w->window_size);
+	w->window = NULL;
+	w->window_size = 0;
+}
+
+/*
+ * The content of the page the walk stands at, or NULL. Mapped, for a copy would take
+ * longer than the comparison; a window at a time, for what is mapped counts as ours.
+ */
 static const char *walk_content(struct walk *w, struct error *err)
 {
 	uint64_t offset = walk_offset(w);
 
 	if (offset < w->window_start || offset + w->page_size > w->window_start + w->window_size) {
-		ssize_t got = pread(w->p->pages_fd, w->window, WINDOW_BYTES, (off_t)offset);
+		void *at = mmap(NULL, WINDOW_BYTES, PROT_READ, MAP_SHARED | MAP_POPULATE,
+				w->p->pages_fd, (off_t)offset);
 
-		if (got < (ssize_t)w->page_size) {
-			fail(err, got < 0 ? errno : EIO, "cannot read the pages of process %d",
-			     w->p->pid);
+		if (at == MAP_FAILED) {
+			fail(err, errno, "cannot read the pages of process %d", w->p->pid);
 			return NULL;
 		}
+		walk_close(w);
+		w->window = at;
 		w->window_start = offset;
-		w->window_size = (size_t)got;
+		w->window_size = WINDOW_BYTES;
 	}
 	return w->window + (offset - w->window_start);
 }
@@ -272,21 +284,21 @@ static int walk_child(struct heritage *h, struct error *err)
 static int plan_child(struct restore *r, struct new_process *child,
 		      const struct new_process *parent, struct error *err)
 {
-	_cleanup_free_ char *windows = NULL;
-	struct heritage h = {.r = r, .child = child};
+	struct heritage h = {
+		.r = r,
+		.child = child,
+		.theirs = {.p = parent, .page_size = r->page_size},
+		.ours = {.p = child, .page_size = r->page_size},
+	};
 	int ret;
 
 	if (!mark_inherited(child, parent)) {
 		forget_inherited(child);
 		return 0;
 	}
-	windows = malloc(2 * WINDOW_BYTES);
-	if (!windows)
-		return fail(err, ENOMEM, "cannot plan the restore");
-	h.theirs = (struct walk){.p = parent, .page_size = r->page_size, .window = windows};
-	h.ours = (struct walk){
-		.p = child, .page_size = r->page_size, .window = windows + WINDOW_BYTES};
 	ret = walk_child(&h, err);
+	walk_close(&h.theirs);
+	walk_close(&h.ours);
 	free(h.pages);
 	free(h.drops);
 	return ret;

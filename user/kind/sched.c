@@ -21,6 +21,7 @@
 /* linux/sched.h and libc's sched.h define some of these, and exclude each other. */
 enum { POLICY_DEADLINE = 6, POLICY_EXT = 7, POLICIES };
 #define FLAG_RESET_ON_FORK 1
+#define POLICY_RESET_ON_FORK 0x40000000	/* how sched_getscheduler tells it, and CRIU stores it */
 #define IOPRIO_WHO_PROCESS 1
 #define PRIO_RT_MAX	   99
 
@@ -33,6 +34,18 @@ struct attributes {	/* struct sched_attr, its first version */
 	uint32_t priority;
 	uint64_t runtime, deadline, period;
 };
+
+static uint32_t policy_of(const ThreadCoreEntry *thread)
+{
+	return thread->has_sched_policy ? thread->sched_policy & ~(uint32_t)POLICY_RESET_ON_FORK :
+					  SCHED_OTHER;
+}
+
+static bool is_reset_on_fork(const ThreadCoreEntry *thread)
+{
+	return thread->sched_reset_on_fork ||
+	       (thread->has_sched_policy && thread->sched_policy & POLICY_RESET_ON_FORK);
+}
 
 static bool is_realtime(uint32_t policy)
 {
@@ -121,7 +134,7 @@ static int describe(struct dump *d, struct task *t, CoreEntry *core)
 static int check(struct restore *r, struct new_task *t)
 {
 	const ThreadCoreEntry *thread = t->core->thread_core;
-	uint32_t policy = thread->has_sched_policy ? thread->sched_policy : SCHED_OTHER;
+	uint32_t policy = policy_of(thread);
 
 	if (policy >= POLICIES)
 		return fail(r->err, 0, "its scheduling policy %u is unknown", policy);
@@ -168,8 +181,8 @@ static int restore_policy(struct restore *r, const struct new_task *t, struct ba
 	const ThreadCoreEntry *thread = t->core->thread_core;
 	struct attributes attr = {
 		.size = sizeof(attr),
-		.policy = thread->has_sched_policy ? thread->sched_policy : SCHED_OTHER,
-		.flags = thread->sched_reset_on_fork ? FLAG_RESET_ON_FORK : 0,
+		.policy = policy_of(thread),
+		.flags = is_reset_on_fork(thread) ? FLAG_RESET_ON_FORK : 0,
 		.nice = thread->sched_nice,
 		.priority = thread->sched_prio,
 		.runtime = thread->dl_runtime,

@@ -184,8 +184,8 @@ def test_truncated_images(case):
     pid, images = dumped_sleep(case)
     n = 0
     for name in image_names(images):
-        if name.startswith('stats-'):
-            continue
+        if name.startswith(('stats-', 'seccomp')):
+            continue                        # nothing refers to them: they are not read
         size = os.path.getsize(os.path.join(images, name))
         for keep in sorted({0, 3, 5, 9, size // 2, size - 1}):
             if keep >= size or keep < 0:

@@ -17,7 +17,8 @@ int cmd_dump(int argc, char **argv, struct log *log, struct error *err)
 	if (!ret)
 		ret = dump_run(&opt, log, err);
 	options_deinit(&opt);
-	if (ret < 0)
+	/* Into the log's file: main says it on standard error. */
+	if (ret < 0 && log->out != stderr)
 		log_print(log, LOG_ERROR, "dump failed: %s", err->text ?: "out of memory");
 	return ret;
 }

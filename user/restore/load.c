@@ -204,8 +204,10 @@ static int load_fdinfo(struct restore *r, struct new_process *p, struct error *e
 		return 0;
 	}
 	ret = image_open(r->dir, IMAGE_FDINFO, p->ids->files_id, &image, err);
-	if (ret || !image)
+	if (ret)
 		return ret;
+	if (!image)
+		return fail(err, ENOENT, "cannot open fdinfo-%u.img", p->ids->files_id);
 	p->has_fdinfo = true;
 	while ((ret = next_message(r, image, &entry, err)) > 0) {
 		struct new_fd *fd = array_add(fds, n);

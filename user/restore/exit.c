@@ -111,22 +111,24 @@ static int end_transient(struct restore *r, struct new_process *p, struct error 
 	return 0;
 }
 
-/* The parent takes a helper away; a SIGCHLD that is not to be is dropped by the default for it. */
-static int clean_parent(struct new_process *parent, const struct new_process *p, struct error *err)
+int drop_sigchld(struct new_process *parent, struct error *err)
 {
 	struct batch *batch = injected_batch(parent->tasks[0].injected);
-	int ret = 0;
-	__u64 action;
+	__u64 action = batch_data(batch, NULL, 4 * sizeof(__u64), NULL);
+	int ret = batch_do(batch, "dropping SIGCHLD", SYS_rt_sigaction, SIGCHLD, action, 0,
+			   KERNEL_SIGSET);
 
-	if (p->is_helper)
-		ret = batch_demand(batch, "reaping a helper", p->pid, SYS_wait4, p->pid, 0, __WALL,
-				   0);
-	action = batch_data(batch, NULL, 4 * sizeof(__u64), NULL);
-	if (!ret)
-		ret = batch_do(batch, "dropping SIGCHLD", SYS_rt_sigaction, SIGCHLD, action, 0,
-			       KERNEL_SIGSET);
 	ret = batch_run(batch, err) ?: ret;
 	return ret ? fail_in(err, "process %d", parent->pid) : 0;
+}
+
+/* The parent takes a helper away, and knows of no death. */
+static int clean_parent(struct new_process *parent, const struct new_process *p, struct error *err)
+{
+	if (p->is_helper)
+		batch_demand(injected_batch(parent->tasks[0].injected), "reaping a helper", p->pid,
+			     SYS_wait4, p->pid, 0, __WALL, 0);
+	return drop_sigchld(parent, err);
 }
 
 int exit_transients(struct restore *r, struct error *err)

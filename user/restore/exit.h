@@ -3,6 +3,7 @@
 #define CRBPF_RESTORE_EXIT_H
 
 struct error;
+struct new_process;
 struct restore;
 
 /*
@@ -10,5 +11,8 @@ struct restore;
  * that the image tells; parents are left without a SIGCHLD from either.
  */
 int exit_transients(struct restore *r, struct error *err);
+
+/* Takes a SIGCHLD that is pending away from @parent, whose dispositions are still the default. */
+int drop_sigchld(struct new_process *parent, struct error *err);
 
 #endif

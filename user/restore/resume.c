@@ -119,16 +119,9 @@ static int hand_over(struct restore *r, struct new_task *t, struct error *err)
 	return ret ?: regs_set(&t->regs, t->tid, err);
 }
 
-static bool is_stopped(const struct new_process *p)
-{
-	return p->tasks[0].core->tc->task_state == STATE_STOPPED;
-}
-
 /* A task that SIGKILL ended meanwhile is nothing to complain of. */
 static int let_go(struct restore *r, struct new_task *t, struct error *err)
 {
-	if (t == t->process->tasks && is_stopped(t->process))
-		kill(t->tid, SIGSTOP);
 	if (ptrace(PTRACE_DETACH, t->tid, NULL, NULL) && errno != ESRCH)
 		log_warn(r->log, "task %d cannot be let go: %s; ignoring", t->tid, strerror(errno));
 	return 0;

@@ -23,6 +23,7 @@
 #include "restore/exit.h"
 #include "restore/memory.h"
 #include "restore/restore.h"
+#include "restore/stop.h"
 
 /* Processes that wait for their memory. */
 struct wave {
@@ -254,7 +255,7 @@ int restore_tree(void *restore, struct error *err)
 	ret = engine_create(&r->engine, r->engine_address, r->n_threads, err) ?:
 	      grow_tree(r, err) ?:
 	      set_groups(r, err) ?:
-	      exit_transients(r, err);
+	      exit_transients(r, err) ?: stop_processes(r, err);
 	r->stats.fork_ns = clock_ns() - r->stats.fork_ns;
 	return ret;
 }

@@ -109,6 +109,12 @@ uint32_t dump_regfile(struct dump *d, const char *path, uint32_t dev, uint64_t i
  * not touched. Implemented in user/kind/restart.c.
  */
 int dump_rewind(struct dump *d, struct task *t);
+/*
+ * The signal mask that @t will have once the call it is in has returned: sigsuspend,
+ * ppoll, pselect and epoll_pwait put another in its place meanwhile. Returns 0 or
+ * -errno. Implemented in user/kind/signals.c.
+ */
+int dump_sigmask(const struct task *t, uint64_t *ret);
 /* Fills all of mm_entry but its mappings. Implemented in user/kind/mmfields.c. */
 int dump_mm_fields(struct dump *d, const struct process *p, MmEntry *mm);
 /* Implemented in user/kind/fs.c. */

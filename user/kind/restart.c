@@ -52,11 +52,19 @@ static bool is_ignored_by_default(int sig)
 	return sig == SIGCHLD || sig == SIGCONT || sig == SIGURG || sig == SIGWINCH;
 }
 
-/* Flags of the handler that runs first when @t goes on; -1 if none does. */
+/*
+ * Flags of the handler that runs first when @t goes on; -1 if none does. A signal that
+ * only the call itself lets through (sigsuspend) does not count: executed again, the call
+ * lets it through again.
+ */
 static int64_t next_handler(const struct task *t)
 {
 	const struct process_record *p = t->process->rec;
-	uint64_t pending = (t->rec->pending | p->shared_pending) & ~t->rec->blocked;
+	uint64_t mask, pending = t->rec->pending | p->shared_pending;
+
+	if (!pending || dump_sigmask(t, &mask))
+		return -1;
+	pending &= ~mask;
 
 	for (int sig = 1; sig <= RECORD_SIGNALS; sig++) {
 		const struct record_sigaction *action = &p->actions[sig - 1];

@@ -32,19 +32,13 @@
 
 /* --- dump ---------------------------------------------------------------- */
 
-/*
- * The mask that the thread will have once the call it is in has returned: sigsuspend,
- * ppoll, pselect and epoll_pwait put another in its place meanwhile. The call is executed again
- * after a restore, and changes the mask again. Where BPF cannot tell, ptrace can.
- */
-static int mask_of(struct dump *d, const struct task *t, uint64_t *ret)
+/* The call is executed again after a restore, and changes the mask again. Where BPF cannot tell, ptrace can. */
+int dump_sigmask(const struct task *t, uint64_t *ret)
 {
-	*ret = t->rec->blocked;
-	if (t->rec->restore_sigmask == 1)
-		*ret = t->rec->saved_blocked;
-	else if (t->rec->restore_sigmask == 2 &&
-		 ptrace(PTRACE_GETSIGMASK, t->tid, (void *)KERNEL_SIGSET, ret))
-		return fail(d->err, errno, "cannot read its signal mask");
+	*ret = t->rec->restore_sigmask == 1 ? t->rec->saved_blocked : t->rec->blocked;
+	if (t->rec->restore_sigmask == 2 &&
+	    ptrace(PTRACE_GETSIGMASK, t->tid, (void *)KERNEL_SIGSET, ret))
+		return -errno;
 	return 0;
 }
 
@@ -119,7 +113,10 @@ static int describe(struct dump *d, struct task *t, CoreEntry *core)
 
 	if (p->is_zombie || !thread)
 		return 0;
-	ret = mask_of(d, t, &mask) ?: describe_stack(d, t, thread);
+	ret = dump_sigmask(t, &mask);
+	if (ret)
+		return fail(d->err, ret, "cannot read its signal mask");
+	ret = describe_stack(d, t, thread);
 	if (ret)
 		return ret;
 	thread->signals_p = describe_queue(d, t->pending, t->n_pending);

@@ -102,7 +102,7 @@ struct diary {
 
 static int enter(struct diary *diary, char name, struct error *err)
 {
-	strncat(diary->text, &(char[2]){ name }[0], 1);
+	strcat(diary->text, (char[2]){ name });
 	return diary->fail_at == name ? fail(err, EIO, "stage %c", name) : 0;
 }
 

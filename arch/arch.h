@@ -85,11 +85,12 @@ long regs_rewind_syscall(struct regs *regs);
 /*
  * A call that ended in -EINTR, and the thread is still in the stop that caused it:
  * makes the result -ERESTARTNOHAND, so that the kernel (or regs_rewind_syscall)
- * executes it again, unless a handler runs first. False: not to be had on this
- * processor, whose kernel has forgotten the first argument by then.
+ * executes it again, unless a handler runs first; or (arm64) makes the registers
+ * those of before the call. False: it did not end so, a signal is pending, or the
+ * kernel hides the arguments (arm64 under Linux 7.2).
  */
 bool regs_repeat_syscall(struct regs *regs);
-/* The call, interrupted or waiting to be restarted, is over: the thread goes on behind it with @result. */
+/* The call that was to be restarted is over: the thread goes on behind it with @result. */
 void regs_end_syscall(struct regs *regs, long result);
 /*
  * Prepares the general registers so that a thread in a syscall-exit or interrupt

@@ -90,7 +90,7 @@ int regs_get(struct regs *regs, pid_t tid, struct error *err)
 
 int regs_get_general(struct regs *regs, pid_t tid, struct error *err)
 {
-	return get_sets(regs, tid, 1, err);
+	return get_sets(regs, tid, arch_n_general, err);
 }
 
 static const struct regset_info *info_of(unsigned int note)

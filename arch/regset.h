@@ -50,6 +50,8 @@ extern const size_t arch_n_regsets;
 
 /* Bytes of the general registers of a thread of this processor's native mode. */
 extern const size_t arch_general_size;
+/* Rows of arch_regsets that make up the general registers and the state of a system call. */
+extern const size_t arch_n_general;
 
 /* PTRACE_GETREGSET of set->note, whatever its size. 0 (also if there is none) or -errno. */
 int regset_get(pid_t tid, struct regset *set);

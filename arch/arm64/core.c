@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/user.h>
 
+#include "arch/arm64/call.h"
 #include "arch/arm64/vector.h"
 #include "arch/message.h"
 #include "arch/regset.h"
@@ -184,7 +185,7 @@ static int general_from_message(struct regs *regs, const ThreadInfoAarch64 *info
 	const UserAarch64RegsEntry *from = info->gpregs;
 	struct user_regs_struct *to;
 	__u64 *tls;
-	int *call;
+	struct call *call;
 
 	if (from->n_regs != N_GENERAL)
 		return fail(err, 0, "the image has %zu general registers instead of %d",
@@ -199,7 +200,7 @@ static int general_from_message(struct regs *regs, const ThreadInfoAarch64 *info
 	to->pc = from->pc;
 	to->pstate = from->pstate;
 	*tls = info->tls;
-	*call = -1;
+	call->nr = -1;
 	return 0;
 }
 

@@ -1,62 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * What arm64 does differently: do_signal() rewinds an interrupted call BEFORE the
- * tracer sees the thread. In the stop of PTRACE_INTERRUPT the pc stands at the
- * svc, x0 holds the first argument again and the call counts as over
- * (NT_ARM_SYSTEM_CALL is -1); whether it was -ERESTART_RESTARTBLOCK, only the
- * kernel's stack remembers. It goes on with the restart block if the pc is still
- * at that svc when the stop ends. A call that ended with -EINTR has lost its first
- * argument: orig_x0 is in no regset.
- */
-#include <asm/ptrace.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/user.h>
 
-#include "arch/arm64/insn.h"
+#include "arch/arm64/call.h"
 #include "arch/arm64/vector.h"
 #include "arch/regset.h"
 
 const size_t arch_general_size = sizeof(struct user_regs_struct);
-
-/* The call in which, or at whose svc, the thread stands: see above. */
-static int call_get(pid_t tid, struct regset *set)
-{
-	struct regset general = {.note = NT_PRSTATUS};
-	int code = regset_get(tid, set), nr = -1;
-	struct user_regs_struct gp;
-	long word;
-
-	if (code < 0 || set->size != sizeof(nr))
-		return code;
-	memcpy(&nr, set->data, sizeof(nr));
-	if (nr >= 0)
-		return 0;
-	code = regset_get(tid, &general);
-	if (code < 0)
-		return code;
-	memset(&gp, 0, sizeof(gp));
-	if (general.size == sizeof(gp))
-		memcpy(&gp, general.data, sizeof(gp));
-	free(general.data);
-	errno = 0;
-	word = ptrace(PTRACE_PEEKTEXT, tid, (void *)gp.pc, NULL);
-	if (errno == 0 && (__u32)word == ARM64_SVC_0)
-		nr = (int)gp.regs[8];
-	memcpy(set->data, &nr, sizeof(nr));
-	return 0;
-}
-
-/* A thread whose registers are set is in no call: nothing is to be restarted in its place. */
-static int call_set(pid_t tid, const struct regs *regs, const struct regset *set)
-{
-	const int none = -1;
-
-	return regset_set(tid, set->note, &none, sizeof(none));
-}
+const size_t arch_n_general = 2;
 
 /* Settings that a kernel or processor may refuse even to repeat. */
 static int set_if_changed(pid_t tid, const struct regs *regs, const struct regset *set)
@@ -74,9 +28,9 @@ static int set_if_changed(pid_t tid, const struct regs *regs, const struct regse
 
 const struct regset_info arch_regsets[] = {
 	{NT_PRSTATUS, "the general registers", NULL, NULL},
+	{NT_ARM_SYSTEM_CALL, "the system call number", call_get, call_set},
 	{NT_PRFPREG, "the vector registers", NULL, NULL},
 	{NT_ARM_TLS, "the thread pointer", NULL, NULL},
-	{NT_ARM_SYSTEM_CALL, "the system call number", call_get, call_set},
 	{NT_ARM_SVE, "the SVE registers", vector_get, vector_set},
 	{NT_ARM_SSVE, "the streaming SVE registers", vector_get, vector_set_done},
 	{NT_ARM_ZA, "the ZA array", vector_get, NULL},
@@ -118,12 +72,9 @@ void regs_set_sp(struct regs *regs, __u64 sp)
 
 long regs_syscall_nr(const struct regs *regs)
 {
-	const struct regset *set = regs_find(regs, NT_ARM_SYSTEM_CALL);
-	int nr = -1;
+	const struct call *call = call_of(regs);
 
-	if (set && set->size == sizeof(nr))
-		memcpy(&nr, set->data, sizeof(nr));
-	return nr < 0 ? -1 : nr;
+	return call && call->nr >= 0 ? call->nr : -1;
 }
 
 __u64 regs_syscall_arg(const struct regs *regs, unsigned int n)
@@ -138,6 +89,10 @@ long regs_syscall_result(const struct regs *regs)
 
 long regs_rewind_syscall(struct regs *regs)
 {
+	const struct call *call = call_of(regs);
+
+	if (call && call->is_interrupted)
+		return 0;
 	switch (regs_syscall_nr(regs)) {
 	case SYS_restart_syscall:
 	case SYS_nanosleep:
@@ -157,9 +112,8 @@ void regs_end_syscall(struct regs *regs, long result)
 {
 	struct user_regs_struct *gp = general(regs);
 
-	/* Rewound by the kernel already, as of every call that regs_syscall_nr tells of. */
-	if (regs_syscall_nr(regs) >= 0)
-		gp->pc += sizeof(__u32);
+	/* Rewound by the kernel, as every call that is yet to end. */
+	gp->pc += sizeof(__u32);
 	gp->regs[0] = (__u64)result;
 }
 

@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "arch/arch.h"
+#include "arch/arm64/call.h"
+#include <sys/user.h>
 
-/*
- * The kernel decides about a restart before the thread stops (do_signal() of
- * arch/arm64/kernel/signal.c), and has then overwritten x0: the call cannot be made
- * again from what a tracer sees.
- */
+/* Rewound here, for the kernel has made its decision before the thread stopped. */
 bool regs_repeat_syscall(struct regs *regs)
 {
-	return false;
+	struct user_regs_struct *gp = regs->set[0].data;
+	struct call *call = call_of(regs);
+
+	if (!call || !call->is_interrupted)
+		return false;
+	gp->regs[0] = call->first;
+	gp->pc -= sizeof(__u32);
+	call->is_interrupted = 0;
+	return true;
 }

@@ -19,6 +19,7 @@
 #define SYSCALL_SIZE 2 /* bytes of the syscall instruction */
 
 const size_t arch_general_size = sizeof(struct user_regs_struct);
+const size_t arch_n_general = 1;
 
 /* The 64-bit view has no regset for these; only 32-bit code uses them, Wine's for one. */
 static int tls_get(pid_t tid, struct regset *set)

@@ -251,6 +251,47 @@ TEST(futex_wait_goes_on)
 		20, -ETIMEDOUT);
 }
 
+/* What a waiter waits for has come while nobody ran: its call ends with that. */
+TEST(wait_that_is_over_at_restore)
+{
+	struct program *p = program_create(SYS_futex, (const __u64[6]){0, FUTEX_WAIT, 7});
+	struct timespec *timeout = mmap(NULL, sizeof(*timeout), PROT_READ | PROT_WRITE,
+					MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct engine *engine = make_engine();
+	struct injected *task;
+	struct regs regs;
+	__u64 args[6];
+	__s64 code;
+	pid_t pid;
+
+	EXPECT(timeout != MAP_FAILED);
+	timeout->tv_sec = 1000;
+	p->args[3] = (__u64)(unsigned long)timeout;
+	p->word = 7;
+	p->args[0] = (__u64)(unsigned long)&p->word;
+	pid = program_start(p);
+	stop(pid);
+	OK(regs_get(&regs, pid, &err));
+	EXPECT_EQ(regs_rewind_syscall(&regs), -ERESTART_RESTARTBLOCK);
+	end(pid);
+	p->word = 8;
+
+	task = spawn(engine);
+	pid = injected_tid(task);
+	memcpy(args, (const void *)p->args, sizeof(args));
+	OK(injected_sleep(task, regs_syscall_pc(&regs), SYS_futex, args, 0, &code, &err));
+	EXPECT_EQ(code, -EAGAIN);
+	regs_end_syscall(&regs, (long)code);
+	OK(regs_set(&regs, pid, &err));
+	injected_forget(task);
+	regs_deinit(&regs);
+	detach(pid);
+	wait_done(p, 3);
+	EXPECT_EQ(p->result, -EAGAIN);
+	end(pid);
+	engine_destroy(engine);
+}
+
 /* A call that does not sleep after all is reported with its result, in its exit stop. */
 TEST(sleep_that_ends_at_once)
 {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Registers: to the image and back into a running thread; calls that were interrupted. */
 #include <linux/futex.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/syscall.h>
 
 #include "arch/pattern.h"
@@ -177,6 +179,47 @@ TEST(interrupted_call_is_made_again)
 		usleep(1000);
 	EXPECT_EQ(p->result, 0);
 	regs_deinit(&regs);
+	end(pid);
+}
+
+/* A call that ends with EINTR because of the stop alone (signal(7)): made again. */
+TEST(call_that_a_stop_ended_is_repeated)
+{
+	struct epoll_event event = {.events = EPOLLIN};
+	struct epoll_event *out =
+		mmap(NULL, sizeof(*out), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int epoll = epoll_create1(0), fd = eventfd(0, 0);
+	struct program *p;
+	struct regs regs;
+	pid_t pid;
+
+	EXPECT(out != MAP_FAILED && epoll >= 0 && fd >= 0);
+	EXPECT_EQ(epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event), 0);
+	p = program_create(SYS_epoll_pwait,
+			   (const __u64[6]){(__u64)epoll, (__u64)(unsigned long)out, 1, (__u64)-1});
+	pid = program_start(p);
+	for (int round = 0; round < 3; round++) {
+		stop(pid);
+		OK(regs_get_general(&regs, pid, &err));
+		EXPECT_EQ(regs_syscall_result(&regs), -EINTR);
+		if (regs_syscall_nr(&regs) == -1 &&
+		    arch_core_machine() == CORE_ENTRY__MARCH__AARCH64)
+			SKIP("this kernel hides the first argument of a call that has ended");
+		EXPECT_EQ(regs_syscall_nr(&regs), SYS_epoll_pwait);
+		EXPECT(regs_repeat_syscall(&regs));
+		EXPECT_EQ(regs_syscall_nr(&regs), SYS_epoll_pwait);
+		EXPECT_EQ(regs_syscall_arg(&regs, 0), epoll);
+		OK(regs_set(&regs, pid, &err));
+		regs_deinit(&regs);
+		detach(pid);
+		usleep(50000);
+		EXPECT_EQ(p->done, 0);
+	}
+	EXPECT_EQ(eventfd_write(fd, 1), 0);
+	for (int i = 0; i < 1000 && !p->done; i++)
+		usleep(1000);
+	EXPECT_EQ(p->done, 1);
+	EXPECT_EQ(p->result, 1);
 	end(pid);
 }
 

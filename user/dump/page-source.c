@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "kind.h"
@@ -35,8 +34,6 @@ enum {
 #define PAGEMAP_SWAPPED (1ull << 62)
 #define PAGEMAP_FILE	(1ull << 61)
 #define PAGEMAP_BATCH	2048
-
-#define READ_RANGES 64
 
 int page_source_process(struct page_source *src, const struct process *process, struct error *err)
 {
@@ -237,9 +234,15 @@ int page_source_next(struct page_source *src, struct page_range *ret, struct err
 	return src->process ? next_private(src, ret, err) : next_shared(src, ret);
 }
 
-/* One page or more by the slower way that heeds no protection. Returns the bytes read or -errno. */
-static ssize_t read_mem(const struct page_source *src, char *buffer, size_t n, uint64_t at,
-			struct error *err)
+/*
+ * Reads a part of one range. Memory is read through /proc/PID/mem, which is as fast
+ * as process_vm_readv(2) and does not do what that does: it pins pages, and the
+ * kernel gives a page that is shared after a fork a copy of its own before it is
+ * pinned (since Linux 5.19, FAULT_FLAG_UNSHARE): a pool of workers would grow by being
+ * looked at. It heeds no PROT_NONE, either. Returns the bytes read, or -errno.
+ */
+static ssize_t read_some(const struct page_source *src, uint64_t at, size_t n, char *buffer,
+			 struct error *err)
 {
 	ssize_t got = pread(src->process ? src->mem : src->fd, buffer, n, (off_t)at);
 
@@ -252,54 +255,17 @@ static ssize_t read_mem(const struct page_source *src, char *buffer, size_t n, u
 	return fail(err, got ? errno : EIO, "cannot read memory at %llx", (unsigned long long)at);
 }
 
-/*
- * Reads as much as one call gives of the ranges from (*i, *done) on. Returns bytes or -errno.
- * process_vm_readv pins pages, which since 5.19 (a7f226604170) gives its caller's target a
- * copy of its own of every page that fork had left shared: a pool of workers would grow by a
- * dump that leaves it running. /proc/PID/mem takes twice the time, and only looks.
- */
-static ssize_t read_some(const struct page_source *src, const struct page_range *ranges, size_t n,
-			 size_t done, char *buffer, struct error *err)
-{
-	struct iovec local = { .iov_base = buffer }, remote[READ_RANGES];
-	size_t count = 0;
-	ssize_t got = -1;
-
-	while (count < n && count < READ_RANGES && (!count || !ranges[count].may_be_shared))
-		count++;
-	for (size_t i = 0; i < count; i++) {
-		remote[i].iov_base = (void *)(uintptr_t)ranges[i].start;
-		remote[i].iov_len = ranges[i].end - ranges[i].start;
-		if (!i) {
-			remote[i].iov_base = (char *)remote[i].iov_base + done;
-			remote[i].iov_len -= done;
-		}
-		local.iov_len += remote[i].iov_len;
-	}
-	if (src->process && !ranges[0].may_be_shared)
-		got = process_vm_readv(src->process->pid, &local, 1, remote, count, 0);
-	if (got > 0)
-		return got;
-	/* PROT_NONE, for one, is refused above */
-	return read_mem(src, buffer, remote[0].iov_len, (uintptr_t)remote[0].iov_base, err);
-}
-
 int page_source_read(const struct page_source *src, const struct page_range *ranges, size_t n,
 		     char *buffer, struct error *err)
 {
-	size_t i = 0, done = 0;
+	for (size_t i = 0; i < n; i++)
+		for (uint64_t at = ranges[i].start; at < ranges[i].end;) {
+			ssize_t got = read_some(src, at, ranges[i].end - at, buffer, err);
 
-	while (i < n) {
-		ssize_t got = read_some(src, ranges + i, n - i, done, buffer, err);
-
-		if (got < 0)
-			return (int)got;
-		buffer += got;
-		done += (size_t)got;
-		while (i < n && done >= ranges[i].end - ranges[i].start) {
-			done -= ranges[i].end - ranges[i].start;
-			i++;
+			if (got < 0)
+				return (int)got;
+			at += (uint64_t)got;
+			buffer += got;
 		}
-	}
 	return 0;
 }

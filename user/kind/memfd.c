@@ -52,6 +52,17 @@ static void memfd_judge(struct judge *j, struct file *f)
 	judge_fown(j, f);
 }
 
+/* A description of its own for the same object, by way of /proc. The descriptor is the caller's. */
+static int reopen(int fd, uint32_t flags, struct error *err)
+{
+	char path[64];
+	int copy;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	copy = open(path, (int)(flags & ~(uint32_t)(O_CREAT | O_EXCL | O_TRUNC)) | O_CLOEXEC);
+	return copy < 0 ? fail(err, errno, "cannot open the memory file again") : copy;
+}
+
 static int fill_entry(struct dump *d, FileEntry *entry, uint32_t flags, uint64_t pos,
 		      FownEntry *fown, uint32_t inode_id)
 {
@@ -76,11 +87,11 @@ static int memfd_describe(struct dump *d, struct file *f, FileEntry *entry)
 	if (!inode || !fown)
 		return d->err->code;
 	if (!inode->is_written) {
-		int fd = file_copy(f, d->err);
+		int copy = file_copy(f, d->err), fd;
 
-		if (fd < 0 || (fd = fcntl(fd, F_DUPFD_CLOEXEC, 0)) < 0)
-			return fail(d->err, errno, "cannot copy its descriptor");
-		if (memfd_inode_write(d, inode, fd))
+		/* The copy shares the position of the original, which is not ours to move. */
+		fd = copy < 0 ? copy : reopen(copy, O_RDONLY, d->err);
+		if (fd < 0 || memfd_inode_write(d, inode, fd))
 			return d->err->code;
 	}
 	return fill_entry(d, entry, file_flags(f), f->rec->pos, fown, inode->id);
@@ -95,17 +106,6 @@ static int memfd_check(struct restore *r, struct new_file *f)
 	return memfd_object_of(r, f) ? 0 : r->err->code;
 }
 
-/* A description of its own for the object, by way of /proc: open as the image says. */
-static int reopen(struct restore *r, int fd, uint32_t flags)
-{
-	char path[64];
-	int copy;
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	copy = open(path, (int)(flags & ~(uint32_t)(O_CREAT | O_EXCL | O_TRUNC)) | O_CLOEXEC);
-	return copy < 0 ? fail(r->err, errno, "cannot open the memory file again") : copy;
-}
-
 static int memfd_open(struct restore *r, struct new_file *f)
 {
 	struct memfd_object *object = memfd_object_open(r, f);
@@ -113,7 +113,7 @@ static int memfd_open(struct restore *r, struct new_file *f)
 
 	if (!object)
 		return r->err->code;
-	f->fd = reopen(r, object->fd, memfd->flags);
+	f->fd = reopen(object->fd, memfd->flags, r->err);
 	if (f->fd < 0)
 		return f->fd;
 	if (!(memfd->flags & O_PATH) && lseek(f->fd, (off_t)memfd->pos, SEEK_SET) < 0)
@@ -233,7 +233,7 @@ static int memfd_open_vma(struct restore *r, struct new_process *p, struct new_v
 			  entry->has_fdflags && (entry->fdflags & O_ACCMODE) == O_RDONLY))
 		return 0;
 	if (object->read_fd < 0)
-		object->read_fd = reopen(r, object->fd, O_RDONLY);
+		object->read_fd = reopen(object->fd, O_RDONLY, r->err);
 	v->fd = object->read_fd;
 	return v->fd < 0 ? r->err->code : 0;
 }

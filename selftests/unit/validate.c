@@ -283,6 +283,7 @@ static const char *judge(const struct checkpoint *c)
 			    .err = &err,
 			    .page_size = c->page,
 			    .lowest_address = 65536,
+			    .task_size = arch_task_size(),
 			    .pidfd = -1};
 	int ret;
 
@@ -495,7 +496,12 @@ TEST(pid_is_taken)
 	struct options opt = {.images_dir = path};
 	struct error err = {0};
 	struct restore r = {
-		.opt = &opt, .err = &err, .page_size = c->page, .lowest_address = 65536};
+		.opt = &opt,
+		.err = &err,
+		.page_size = c->page,
+		.lowest_address = 65536,
+		.task_size = arch_task_size(),
+	};
 
 	EXPECT(mkdtemp(path));
 	c->tree[0].pid = c->tree[0].sid = c->tree[0].pgid = (uint32_t)getpid();

@@ -85,7 +85,7 @@ int memory_clear(struct restore *r, struct new_process *p, struct error *err)
 	}
 	free(kept);
 	if (!ret)
-		ret = unmap(batch, end, arch_task_size());
+		ret = unmap(batch, end, r->task_size);
 	return batch_run(batch, err) ?: ret;
 }
 

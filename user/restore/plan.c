@@ -86,7 +86,7 @@ static int plan_engine(struct restore *r, struct error *err)
 			ret = fail(err, ENOMEM, "cannot plan the restore");
 	if (!ret) {
 		r->engine_address =
-			plan_hole(spans.list, spans.n, r->lowest_address, arch_task_size(),
+			plan_hole(spans.list, spans.n, r->lowest_address, r->task_size,
 				  engine_size(r->n_threads), ENGINE_GAP) &
 			-r->page_size;
 		if (!r->engine_address)

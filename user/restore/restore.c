@@ -41,6 +41,7 @@ static void restore_init(struct restore *r, const struct options *opt, struct lo
 		.err = err,
 		.page_size = (uint64_t)sysconf(_SC_PAGESIZE),
 		.lowest_address = lowest_address(),
+		.task_size = arch_task_size(),
 		.home_sid = getsid(0),
 		.home_pgid = getpgrp(),
 		.pidfd = -1,

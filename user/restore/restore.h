@@ -160,6 +160,7 @@ struct restore {
 	size_t n_messages;
 	uint64_t page_size;
 	uint64_t lowest_address;   /* below it nothing may be mapped */
+	uint64_t task_size;	   /* nor from here on */
 	pid_t home_sid, home_pgid; /* session and group of this process: a shell job joins them */
 
 	int pidfd;               /* of this process, at that number in every task too; -1 */

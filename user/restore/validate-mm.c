@@ -15,7 +15,7 @@
 static int check_range(const struct restore *r, const VmaEntry *entry, struct error *err)
 {
 	if (entry->start >= entry->end || entry->start % r->page_size ||
-	    entry->end % r->page_size || entry->end > arch_task_size() ||
+	    entry->end % r->page_size || entry->end > r->task_size ||
 	    entry->start < r->lowest_address)
 		return fail(err, 0, "no mapping can be at %llx-%llx",
 			    (unsigned long long)entry->start, (unsigned long long)entry->end);
@@ -56,8 +56,8 @@ static int check_vdso(struct restore *r, const struct new_process *p, struct err
 		return fail(err, 0, "half of its vDSO is missing");
 	if (!v->text_size)
 		return 0;
-	if (v->text % r->page_size || v->vvar % r->page_size || v->vvar > arch_task_size() ||
-	    v->vvar + v->vvar_size != v->text || v->text_size > arch_task_size() - v->text)
+	if (v->text % r->page_size || v->vvar % r->page_size || v->vvar > r->task_size ||
+	    v->vvar + v->vvar_size != v->text || v->text_size > r->task_size - v->text)
 		return fail(err, 0, "no vDSO can be at %llx and %llx", (unsigned long long)v->text,
 			    (unsigned long long)v->vvar);
 	for (size_t i = 0; i < p->n_vmas; i++)

@@ -162,6 +162,7 @@ class Case:
 
     def await_true(self, condition, seconds=10, what=None):
         """Polls until condition() is true and returns its value; fails (if told what) or None."""
+        seconds *= self.settings.patience
         end, step = time.monotonic() + seconds, 0.001
         while True:
             self.reap()

@@ -171,8 +171,9 @@ class Runner:
             self.finish(pid)
         elif not pid:
             for worker, (test, root, began) in list(self.running.items()):
-                if time.monotonic() - began > test.seconds:
-                    self.stop(worker, f'not done after {test.seconds} s')
+                limit = test.seconds * self.settings.patience
+                if time.monotonic() - began > limit:
+                    self.stop(worker, f'not done after {limit} s')
             time.sleep(0.005)
 
     def stop(self, worker, why):
@@ -229,6 +230,8 @@ def parse_arguments():
     parser.add_argument('--jobs', type=int, default=os.cpu_count(), help='tests at a time')
     parser.add_argument('--crbpf', help='the program to test, as a command line')
     parser.add_argument('--criu', help='the peer, as a command line (.output/criu/criu)')
+    parser.add_argument('--patience', type=int, default=1, metavar='N',
+                        help='wait N times as long: for slow machines')
     parser.add_argument('--list', action='store_true', help='print the names of the tests')
     parser.add_argument('--keep', action='store_true', help='keep the files of failed tests')
     parser.add_argument('--verbose', action='store_true', help='what passing tests have to say')

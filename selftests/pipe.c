@@ -5,6 +5,8 @@
  */
 #include "subject.h"
 
+#define CHUNK ((size_t)1000) /* no whole number of them fills a page */
+
 static char pattern(size_t i)
 {
 	return i * 7 + i / 251;
@@ -13,10 +15,15 @@ static char pattern(size_t i)
 /* Reads @n bytes of the pattern from @from on. */
 static void expect(int fd, const char *who, size_t from, size_t n)
 {
-	char c;
+	size_t i = from, end = from + n;
+	char buf[CHUNK];
 
-	for (size_t i = from; i < from + n; i++) {
-		if (read(fd, &c, 1) != 1 || c != pattern(i)) {
+	while (i < end) {
+		ssize_t got = read(fd, buf, end - i < CHUNK ? end - i : CHUNK), k = 0;
+
+		while (k < got && buf[k] == pattern(i))
+			k++, i++;
+		if (got <= 0 || k < got) {
 			subject_check(false, "%s: byte %zu changed or is lost: %m", who, i);
 			return;
 		}
@@ -25,10 +32,12 @@ static void expect(int fd, const char *who, size_t from, size_t n)
 
 static void fill(int fd, size_t from, size_t n)
 {
-	for (size_t i = from; i < from + n; i++) {
-		char c = pattern(i);
+	char buf[CHUNK];
 
-		subject_need(write(fd, &c, 1) == 1, "write: %m");
+	for (size_t i = from, k; i < from + n; i += k) {
+		for (k = 0; k < CHUNK && i + k < from + n; k++)
+			buf[k] = pattern(i + k);
+		subject_need(write(fd, buf, k) == (ssize_t)k, "write: %m");
 	}
 }
 

@@ -25,9 +25,9 @@ typedef struct CoreEntry CoreEntry;
 
 /* One register set as the kernel keeps it: PTRACE_GETREGSET of @note. */
 struct regset {
-	unsigned int note;	/* NT_* */
-	size_t size;		/* bytes the kernel gave; 0: this task or kernel has none */
-	void *data;		/* owned by struct regs */
+	unsigned int note; /* NT_* */
+	size_t size;       /* bytes the kernel gave; 0: this task or kernel has none */
+	void *data;        /* owned by struct regs */
 };
 
 #define ARCH_REGSETS_MAX 16
@@ -53,9 +53,9 @@ void regs_deinit(struct regs *regs);
 struct regset *regs_find(const struct regs *regs, unsigned int note);
 
 /* What a call returns inside the kernel while it waits to be restarted; in no uapi header. */
-#define ERESTARTSYS	      512
-#define ERESTARTNOINTR	      513
-#define ERESTARTNOHAND	      514
+#define ERESTARTSYS           512
+#define ERESTARTNOINTR        513
+#define ERESTARTNOHAND        514
 #define ERESTART_RESTARTBLOCK 516
 
 /* The general registers, read and written inside a struct regs. */
@@ -90,6 +90,8 @@ long regs_rewind_syscall(struct regs *regs);
  * kernel hides the arguments (arm64 under Linux 7.2).
  */
 bool regs_repeat_syscall(struct regs *regs);
+/* Changes an argument of the call that regs_syscall_nr tells, which is to be executed again. */
+void regs_set_syscall_arg(struct regs *regs, unsigned int n, __u64 value);
 /* The call that was to be restarted is over: the thread goes on behind it with @result. */
 void regs_end_syscall(struct regs *regs, long result);
 /*
@@ -125,7 +127,7 @@ __u64 arch_core_clear_tid(const CoreEntry *core);
 
 /* Where the kernel put the vDSO and its data in process @pid; sizes 0 if there is none. */
 struct vdso {
-	__u64 vvar, vvar_size;	/* all data mappings together; they come first */
+	__u64 vvar, vvar_size; /* all data mappings together; they come first */
 	__u64 text, text_size;
 };
 
@@ -141,14 +143,17 @@ int arch_vdso_move(struct batch *batch, const struct vdso *from, const struct vd
 
 /* Lowest and highest address a mapping may have, found at run time where it varies. */
 __u64 arch_task_size(void);
-/* Offset in a vDSO (its text mapped at @text, @size bytes) of a system-call instruction; -1 if none. */
+/* Offset in code at @text, @size bytes, of a system-call instruction; -1 if there is none. */
 ssize_t arch_find_syscall(const void *text, size_t size);
 
 /* --- engine.S ----------------------------------------------------------- */
 
 /* Position-independent code of less than a page, to be copied. */
 extern const char arch_engine[], arch_engine_end[];
-/* Offset in it at which a task enters with the address of a struct engine_list in its first argument register. */
+/*
+ * Offset in it at which a task enters with the address of a struct engine_list in
+ * its first argument register.
+ */
 extern const char arch_engine_run[];
 /* Offset of a bare system-call instruction in it. */
 extern const char arch_engine_syscall[];

@@ -7,12 +7,12 @@
  * needs them: batch.c asserts that they agree.
  */
 
-#define LIST_N	    0
+#define LIST_N      0
 #define LIST_DONE   8
 #define LIST_FAILED 16
 #define LIST_CALLS  24
 
-#define CALL_NR	    0
+#define CALL_NR     0
 #define CALL_ARG(n) (8 + 8 * (n))
 #define CALL_RESULT 56
 #define CALL_DEMAND 64
@@ -24,6 +24,6 @@
 #define CHECK_DEMAND  2
 
 #define ENGINE_MAX_ERRNO 4095
-#define ENGINE_NR_CLONE3 435	/* the same on every processor */
+#define ENGINE_NR_CLONE3 435 /* the same on every processor */
 
 #endif

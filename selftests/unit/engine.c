@@ -273,6 +273,21 @@ TEST(death_during_a_batch_is_an_error)
 	engine_destroy(engine);
 }
 
+/* A leader's end is reported after its threads' only, those that were handed over too. */
+TEST(forgotten_threads_do_not_hold_up_the_end)
+{
+	const __u64 thread = CLONE_THREAD | CLONE_VM | CLONE_SIGHAND;
+	struct engine *engine = make_engine();
+	struct injected *task = spawn(engine);
+	pid_t pid = injected_tid(task);
+
+	injected_forget(clone_task(task, thread, 0));
+	clone_task(task, thread, 0);
+	injected_forget(clone_task(task, thread, 0));
+	engine_destroy(engine);
+	expect_gone(pid);
+}
+
 /* Signals that arrive while the engine works change nothing. */
 TEST(signals_do_not_disturb)
 {

@@ -11,6 +11,8 @@
  * Room is no concern of the caller: a full slot is run and reused by itself
  * (batch_call then runs what is queued first). Results that are wanted must
  * therefore be asked for with a pointer, which is filled when the call has run.
+ *
+ * Processes and threads are made by engine_clone only, never by a call in a batch.
  */
 
 #include <linux/types.h>
@@ -18,26 +20,26 @@
 
 struct error;
 struct batch;
-struct injected;	/* engine.h */
+struct injected; /* engine.h */
 
 /* What the engine reads and writes. Known to arch/ engine.S by offset: assert them in batch.c. */
 struct engine_call {
 	__u64 nr;
 	__u64 args[6];
 	__s64 result;
-	__s64 demand;	/* what result must be, if check is ENGINE_DEMAND */
-	__u64 check;	/* enum engine_check */
+	__s64 demand; /* what result must be, if check is ENGINE_DEMAND */
+	__u64 check;  /* enum engine_check */
 };
 
 enum engine_check {
-	ENGINE_ANY,		/* any result is fine */
-	ENGINE_SUCCESS,		/* not -4095..-1 */
-	ENGINE_DEMAND,		/* exactly demand */
+	ENGINE_ANY,     /* any result is fine */
+	ENGINE_SUCCESS, /* not -4095..-1 */
+	ENGINE_DEMAND,  /* exactly demand */
 };
 
 struct engine_list {
-	__u64 n;		/* calls to run */
-	__u64 done;		/* calls that ran; call done-1 is the one that failed if failed is set */
+	__u64 n;    /* calls to run */
+	__u64 done; /* calls that ran; call done-1 is the one that failed if failed is set */
 	__u64 failed;
 	struct engine_call calls[];
 };
@@ -55,15 +57,14 @@ int batch_call(struct batch *batch, const char *what, __u64 what1, __u64 what2,
 
 /* A call that must succeed. */
 #define batch_do(batch, what, nr, ...)                                                             \
-	batch_call(batch, what, 0, 0, ENGINE_SUCCESS, 0, NULL, nr,                                 \
-		   (const __u64[6]){ __VA_ARGS__ })
+	batch_call(batch, what, 0, 0, ENGINE_SUCCESS, 0, NULL, nr, (const __u64[6]){__VA_ARGS__})
 /* A call whose failure is of no interest. */
 #define batch_try(batch, what, nr, ...)                                                            \
-	batch_call(batch, what, 0, 0, ENGINE_ANY, 0, NULL, nr, (const __u64[6]){ __VA_ARGS__ })
+	batch_call(batch, what, 0, 0, ENGINE_ANY, 0, NULL, nr, (const __u64[6]){__VA_ARGS__})
 /* A call that must return exactly @demand (an address, a descriptor). */
 #define batch_demand(batch, what, demand, nr, ...)                                                 \
 	batch_call(batch, what, 0, 0, ENGINE_DEMAND, (__s64)(demand), NULL, nr,                    \
-		   (const __u64[6]){ __VA_ARGS__ })
+		   (const __u64[6]){__VA_ARGS__})
 
 /*
  * Copies @n bytes (NULL: zeroes) to where the task can read and write them until
@@ -74,7 +75,10 @@ int batch_call(struct batch *batch, const char *what, __u64 what1, __u64 what2,
  */
 __u64 batch_data(struct batch *batch, const void *data, size_t n, void **ret_local);
 
-/* Makes sure that @calls calls and @bytes of data fit without a flush between. 0 or -errno. */
+/*
+ * Makes sure that @calls calls and @bytes of data, in up to 8 pieces, fit without a
+ * flush between. 0 or -errno (-E2BIG: never).
+ */
 int batch_reserve(struct batch *batch, size_t calls, size_t bytes);
 
 /* Bytes of data that fit in an empty batch. */

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <dirent.h>
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "inject/injected.h"
@@ -17,6 +19,8 @@
 	 PTRACE_O_TRACEVFORK)
 #define SEIZE_SECONDS   10 /* a child that is not seized by then has lost its tracer, and ends */
 #define KERNEL_SIGSET   8  /* bytes of the kernel's sigset_t */
+#define PROC_PATH_SIZE  32
+#define REAP_STEP_NS    100000 /* SIGKILL takes that long, or a few times that */
 #define N_SIGNALS       64
 #define RSEQ_UNREGISTER 1 /* RSEQ_FLAG_UNREGISTER */
 
@@ -141,17 +145,44 @@ void injected_forget(struct injected *task)
 	free(task);
 }
 
+/*
+ * Reaps the forgotten threads of a process that was killed: the end of a leader is
+ * reported only after theirs, and theirs to us alone, who trace them.
+ */
+static void reap_threads(pid_t pid)
+{
+	char path[PROC_PATH_SIZE];
+	struct dirent *entry;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	dir = opendir(path);
+	if (!dir)
+		return;
+	while ((entry = readdir(dir))) {
+		pid_t tid = (pid_t)atoi(entry->d_name);
+
+		if (tid > 0 && tid != pid)
+			waitpid(tid, NULL, __WALL | WNOHANG);
+	}
+	closedir(dir);
+}
+
 /* Waits for the end of a thread that was sent SIGKILL. */
 static void reap(struct injected *task)
 {
+	const struct timespec step = {.tv_nsec = REAP_STEP_NS};
 	int status;
 	pid_t pid;
 
 	while (!task->is_dead) {
-		pid = waitpid(task->tid, &status, __WALL);
-		if (pid < 0 && errno == EINTR)
-			continue;
-		task->is_dead = pid < 0 || !WIFSTOPPED(status);
+		pid = waitpid(task->tid, &status, __WALL | WNOHANG);
+		if (pid == 0) {
+			reap_threads(task->tid);
+			nanosleep(&step, NULL);
+		} else if (pid > 0 || errno != EINTR) {
+			task->is_dead = pid < 0 || !WIFSTOPPED(status);
+		}
 	}
 }
 

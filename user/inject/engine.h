@@ -12,6 +12,12 @@
  * engine's trap, or running its batch. It needs no stack and touches no memory
  * outside engine and arena.
  *
+ * The trap is a forced SIGTRAP: it unblocks the signal if it was blocked, and makes
+ * its disposition SIG_DFL if it was ignored or blocked. Set both after the last
+ * batch (injected_syscall, PTRACE_SETSIGMASK). All other signals stay blocked, and
+ * a SIGSTOP that arrives meanwhile is dropped. All calls must come from the thread
+ * of this process that made the task, as ptrace wants it.
+ *
  * Restore's use: engine_spawn makes the first task, engine_clone its descendants
  * and threads; engine_release hands a thread over to its final registers.
  */
@@ -26,8 +32,8 @@ struct batch;
 struct error;
 struct regs;
 
-struct engine;		/* the arena and its page */
-struct injected;	/* a thread that the engine drives */
+struct engine;   /* the arena and its page */
+struct injected; /* a thread that the engine drives */
 
 /* Bytes of address space that an engine for @n_threads threads takes: page plus arena. */
 size_t engine_size(size_t n_threads);
@@ -37,7 +43,10 @@ size_t engine_size(size_t n_threads);
  * @address (page aligned, engine_size bytes free in every task, and in this process).
  */
 int engine_create(struct engine **ret, __u64 address, size_t n_threads, struct error *err);
-/* Ends (SIGKILL) and reaps every thread still driven, and frees all. NULL is fine. */
+/*
+ * Ends (SIGKILL) and reaps every thread still driven, with the forgotten threads of
+ * their processes, and frees all. NULL is fine.
+ */
 void engine_destroy(struct engine *engine);
 
 /*
@@ -63,7 +72,7 @@ struct batch *injected_batch(struct injected *task);
 /* Where the engine lies in every task: [engine_address, + engine_size). */
 __u64 engine_address(const struct engine *engine);
 
-/* Executes one call outside a batch, by the engine's instruction. Result or -errno in *@ret_result. */
+/* Executes one call outside a batch, without a trap. Result or -errno in *@ret_result. */
 int injected_syscall(struct injected *task, long nr, const __u64 args[6], __s64 *ret_result,
 		     struct error *err);
 
@@ -89,7 +98,10 @@ int injected_suspend_seccomp(struct injected *task, struct error *err);
  */
 int injected_unmap(struct injected *task, struct error *err);
 
-/* Forgets the thread: it stays stopped and traced, its slot is free, its tid is the caller's. */
+/*
+ * Forgets the thread: it stays stopped and traced (with EXITKILL) until the caller
+ * detaches it, its slot is free, its tid is the caller's.
+ */
 void injected_forget(struct injected *task);
 
 #endif

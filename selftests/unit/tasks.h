@@ -51,7 +51,7 @@ static inline struct injected *spawn(struct engine *engine)
 }
 
 /* Nothing but a branch to itself, so that no register changes. */
-__attribute__((noinline, unused, optimize("O2"))) static void spin(void)
+__attribute__((noinline, unused)) static void spin(void)
 {
 	for (;;)
 		__asm__ volatile("");

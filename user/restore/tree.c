@@ -61,21 +61,6 @@ static int explain_clone(const struct new_process *p, struct error *err)
 	return fail_in(err, "process %d", p->pid);
 }
 
-/*
- * A transient process needs no descriptors; not to hold them also keeps its exit from
- * being noticed by those who have the other end.
- */
-static int settle(struct restore *r, struct new_process *p, bool is_full, struct error *err)
-{
-	int ret = 0;
-
-	if (is_transient(p))
-		ret = batch_do(batch_of(p), "closing descriptors", SYS_close_range, 0, ~0u, 0);
-	else if (is_full)
-		ret = memory_clear(r, p, err);
-	return ret ? fail_in(err, "process %d", p->pid) : 0;
-}
-
 /* What its parent gets when it ends. A zombie's may differ too. */
 static int exit_signal(const struct new_process *p)
 {
@@ -97,7 +82,7 @@ static int spawn_root(struct restore *r, struct new_process *root, struct error 
 	if (engine_spawn(r->engine, &args, &root->tasks[0].injected, err))
 		return explain_clone(root, err);
 	root->vdso_now = r->vdso;
-	return settle(r, root, true, err);
+	return memory_clear(r, root, err) ? fail_in(err, "process %d", root->pid) : 0;
 }
 
 /* @is_full: the cloner has its memory, of which the child keeps what it inherits. */
@@ -118,7 +103,9 @@ static int clone_child(struct restore *r, struct new_process *p, bool is_full, s
 	if (engine_clone(by->tasks[0].injected, &args, &p->tasks[0].injected, err))
 		return explain_clone(p, err);
 	p->vdso_now = by->vdso_now;
-	return settle(r, p, is_full, err);
+	if (is_full && !is_transient(p) && memory_clear(r, p, err))
+		return fail_in(err, "process %d", p->pid);
+	return 0;
 }
 
 static int lead_session(struct new_process *p, struct error *err)

@@ -61,11 +61,19 @@ static bool is_inside(const struct snapshot *snap, const struct tty_detail *deta
 	       (is_master(detail) || count_held(snap, detail->link) || !detail->link_count);
 }
 
+/* A slave counts its master, too. */
+static bool is_open_outside(const struct snapshot *snap, const struct tty_detail *detail)
+{
+	uint32_t here = detail->count, there = detail->link_count;
+
+	here -= !is_master(detail) && there;
+	there -= is_master(detail) && there;
+	return count_held(snap, detail->tty) < here || count_held(snap, detail->link) < there;
+}
+
 static void judge_inside(struct judge *j, struct file *f, const struct tty_detail *detail)
 {
-	if (!detail->is_hung_up &&
-	    (count_held(j->snap, detail->tty) < detail->count ||
-	     count_held(j->snap, detail->link) < detail->link_count))
+	if (!detail->is_hung_up && is_open_outside(j->snap, detail))
 		judge_file(j, f, "tty", "checkpoint the programs on both its sides together",
 			   "a process outside the tree has it open");
 	if (detail->queued)

@@ -162,6 +162,7 @@ static void describe_peer(const struct dump *d, const struct file *f, UnixSkEntr
 	const struct file *peer = find_socket(&d->snap, f, detail->peer);
 
 	usk->peer = peer ? peer->rec->ino : 0;
+	usk->has_peer_closed = usk->peer_closed = detail->peer && !peer;
 	if (detail->peer_uid == (uint32_t)-1)
 		return;
 	usk->has_peer_pid = usk->has_peer_uid = usk->has_peer_gid = true;

@@ -148,25 +148,42 @@ static int set_attributes(struct restore *r, const GhostFileEntry *entry, int fd
 	return 0;
 }
 
+/*
+ * As it was made: a file that never had a name can still be given one. The first
+ * description is @f's, @ret_fd another one. Not every file system can: false.
+ */
+static bool make_tmpfile(struct ghost *g, struct new_file *f, int *ret_fd)
+{
+	_cleanup_free_ char *dir = without_last(g->temp);
+	int flags = (f->entry->reg->flags & ~(O_CREAT | O_EXCL | O_TRUNC)) | O_CLOEXEC;
+	char path[64];
+
+	f->fd = dir ? open(dir, flags | O_TMPFILE, 0600) : -1;
+	if (f->fd < 0)
+		return false;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", f->fd);
+	*ret_fd = open(path, O_RDWR | O_CLOEXEC);
+	if (*ret_fd < 0) {
+		close(f->fd);
+		f->fd = -1;
+		return false;
+	}
+	free(g->temp);
+	g->temp = NULL;
+	g->fd = *ret_fd;
+	return true;
+}
+
 /* The inode, empty, at g->temp or (with O_TMPFILE) nowhere. Regular files: *@ret_fd is open for writing. */
-static int make_inode(struct restore *r, struct ghost *g, bool tmpfile, int *ret_fd)
+static int make_inode(struct restore *r, struct ghost *g, struct new_file *tmpfile, int *ret_fd)
 {
 	const GhostFileEntry *entry = g->entry;
 	mode_t mode = entry->mode;
 	dev_t rdev = entry->has_rdev ? makedev(entry->rdev >> 20, entry->rdev & 0xfffff) : 0;
 	int rc;
 
-	if (S_ISREG(mode) && tmpfile) {
-		_cleanup_free_ char *dir = without_last(g->temp);
-
-		*ret_fd = dir ? open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600) : -1;
-		if (*ret_fd >= 0) {
-			free(g->temp);
-			g->temp = NULL;
-			g->fd = *ret_fd;
-			return 0;
-		}
-	}
+	if (S_ISREG(mode) && tmpfile && make_tmpfile(g, tmpfile, ret_fd))
+		return 0;
 	/* One that a killed restore left behind. */
 	if (unlink(g->temp) && errno == EISDIR)
 		(void)rmdir(g->temp);
@@ -181,7 +198,8 @@ static int make_inode(struct restore *r, struct ghost *g, bool tmpfile, int *ret
 	return rc < 0 ? fail(r->err, errno, "cannot make %s", g->temp) : 0;
 }
 
-static int ghost_make(struct restore *r, struct ghost *g, const char *name, bool tmpfile)
+static int ghost_make(struct restore *r, struct ghost *g, const char *name,
+		      struct new_file *tmpfile)
 {
 	_cleanup_close_ int fd = -1;
 	ProtobufCMessage *msg = NULL;
@@ -224,22 +242,34 @@ static int open_flags(const struct new_file *f)
 static int open_named(struct restore *r, struct ghost *g, struct new_file *f)
 {
 	const char *name = f->entry->reg->name;
-	bool is_dir = S_ISDIR(g->entry->mode);
 	int flags = open_flags(f) | (S_ISLNK(g->entry->mode) ? O_NOFOLLOW : 0);
-	int linked = is_dir ? renameat2(AT_FDCWD, g->temp, AT_FDCWD, name, RENAME_NOREPLACE) :
-			      linkat(AT_FDCWD, g->temp, AT_FDCWD, name, 0);
+	int linked = S_ISDIR(g->entry->mode) ? -1 : linkat(AT_FDCWD, g->temp, AT_FDCWD, name, 0);
 
-	if (linked && errno != EEXIST)
+	if (linked && errno != EEXIST && !S_ISDIR(g->entry->mode))
 		log_debug(r->log, "%s: cannot be linked there (%s), opening it as %s", name,
 			  strerror(errno), g->temp);
 	f->fd = open(linked ? g->temp : name, flags);
 	if (f->fd < 0)
 		fail(r->err, errno, "cannot open the deleted file %s", name);
-	if (!linked && is_dir)
-		(void)renameat2(AT_FDCWD, name, AT_FDCWD, g->temp, RENAME_NOREPLACE);
-	else if (!linked)
+	if (!linked)
 		(void)unlink(name);
 	return f->fd < 0 ? r->err->code : 0;
+}
+
+/* A directory has one name only: if that is free, it is the temporary one. */
+static int name_directory(struct restore *r, struct ghost *g, const char *name)
+{
+	char *copy = strdup(name);
+
+	if (!copy)
+		return fail(r->err, ENOMEM, "cannot make a deleted file again");
+	if (renameat2(AT_FDCWD, g->temp, AT_FDCWD, name, RENAME_NOREPLACE)) {
+		free(copy);
+		return 0;
+	}
+	free(g->temp);
+	g->temp = copy;
+	return 0;
 }
 
 static int open_nameless(struct restore *r, struct ghost *g, struct new_file *f)
@@ -274,19 +304,22 @@ static void ghost_deinit(struct ghost *g)
 int ghost_open(struct restore *r, uint32_t id)
 {
 	struct ghost g = { .id = id, .fd = -1 };
+	struct new_file *tmpfile = NULL;
 	const char *name = NULL;
-	bool tmpfile = false;
 	int rc = 0;
 
 	for (size_t i = 0; i < r->n_files; i++) {
 		if (!is_of_ghost(r->files[i], id))
 			continue;
 		name = r->files[i]->entry->reg->name;
-		tmpfile |= r->files[i]->entry->reg->flags & TMPFILE_BIT;
+		if (r->files[i]->process && (r->files[i]->entry->reg->flags & TMPFILE_BIT))
+			tmpfile = r->files[i];
 	}
 	if (!is_absolute_path(name))
 		return fail(r->err, 0, "ghost %u has no path", id);
 	rc = ghost_make(r, &g, name, tmpfile);
+	if (!rc && S_ISDIR(g.entry->mode))
+		rc = name_directory(r, &g, name);
 	for (size_t i = 0; i < r->n_files && !rc; i++)
 		if (is_of_ghost(r->files[i], id) && r->files[i]->fd < 0)
 			rc = g.temp ? open_named(r, &g, r->files[i]) :

@@ -357,8 +357,9 @@ static bool is_orphan(const UnixSkEntry *usk)
 {
 	if (usk->peer || usk->state == STATE_LISTEN)
 		return false;
-	return usk->type == SOCK_DGRAM ? usk->state == STATE_ESTABLISHED :
-					 usk->has_shutdown && usk->shutdown == SHUTDOWN_BOTH;
+	if (usk->has_peer_closed)
+		return usk->peer_closed;
+	return usk->type != SOCK_DGRAM && usk->state == STATE_ESTABLISHED;
 }
 
 /* Connections first: they borrow the names that listeners are bound to for good afterwards. */

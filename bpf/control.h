@@ -22,6 +22,7 @@ enum control_flags {
 	CONTROL_DETAILS = 4,
 	CONTROL_FILTER = 8,     /* only processes whose number is a key of map "wanted" */
 	CONTROL_USER_ONLY = 16, /* no kernel threads */
+	CONTROL_WAKE = 32,      /* deadlines of sleeping threads */
 };
 
 struct record_control {

@@ -160,6 +160,11 @@ struct task_record {
 	__u32 atomic_flags;	/* PFA_*: no_new_privs 1, spread page 2, slab 4, ssbd 8, forced 16, ib 32, forced 64 */
 	__u32 n_fds;		/* descriptors open in its table */
 	__u64 cpu_user_ns, cpu_system_ns;	/* CPU time of this thread */
+
+	__u64 wake_ns;		/* with COLLECT_WAKE: when a timer ends its sleep, without slack; 0: none does */
+	__u32 wake_clock;	/* what @wake_ns is in */
+	__u32 reserved;
+	__u64 nvcsw;		/* how often it went to sleep so far */
 };
 
 enum record_arch_flags {

@@ -148,6 +148,7 @@ static __always_inline int show_task(void)
 	task_namespaces();
 	task_creds();
 	task_fds();
+	task_wake();
 	return stream_send(&task_now.head, RECORD_TASK, view.task, sizeof(task_now), false);
 }
 

@@ -24,6 +24,7 @@ int task_identity(void); /* numbers, flags, parents of identity */
 int task_schedule(void);
 int task_state(void); /* signals, C library, security, sleeping call */
 int task_namespaces(void);
+int task_wake(void); /* until when it sleeps */
 int task_creds(void);
 
 /* Parts: return 1 if the ring is full, else 0 with the count in the record. */

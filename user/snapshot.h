@@ -40,6 +40,7 @@ struct task {
 	struct regs regs;			/* filled when frozen; rewound by the describe stage */
 	long restart;				/* -ERESTART* that was pending, or 0 */
 	long restart_nr;			/* and the call's number */
+	uint64_t wake_ns;			/* until when it was to sleep, CLOCK_MONOTONIC; 0: not known */
 };
 
 /* An open file description. */

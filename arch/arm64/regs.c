@@ -82,6 +82,12 @@ __u64 regs_syscall_arg(const struct regs *regs, unsigned int n)
 	return n < 6 ? general(regs)->regs[n] : 0;
 }
 
+void regs_set_syscall_arg(struct regs *regs, unsigned int n, __u64 value)
+{
+	if (n < 6)
+		general(regs)->regs[n] = value;
+}
+
 long regs_syscall_result(const struct regs *regs)
 {
 	return (long)general(regs)->regs[0];

@@ -141,6 +141,16 @@ __u64 regs_syscall_arg(const struct regs *regs, unsigned int n)
 	return n < 6 ? args[n] : 0;
 }
 
+void regs_set_syscall_arg(struct regs *regs, unsigned int n, __u64 value)
+{
+	struct user_regs_struct *gp = general(regs);
+	unsigned long long *const args[6] = {&gp->rdi, &gp->rsi, &gp->rdx,
+					     &gp->r10, &gp->r8, &gp->r9};
+
+	if (n < 6)
+		*args[n] = value;
+}
+
 long regs_syscall_result(const struct regs *regs)
 {
 	return (long)general(regs)->rax;

@@ -190,6 +190,8 @@ static __u32 control_flags(const struct collector *c)
 		flags |= CONTROL_PATHS;
 	if (!(c->flags & COLLECT_NO_DETAILS))
 		flags |= CONTROL_DETAILS;
+	if (c->flags & COLLECT_WAKE)
+		flags |= CONTROL_WAKE;
 	return flags;
 }
 
@@ -213,7 +215,8 @@ static int run_phases(struct collector *c, const pid_t *tgids, size_t n, bool is
 	for (int phase = 0; phase < PROGRAMS; phase++) {
 		int r;
 
-		if (!(c->flags & phase_flag[phase]))
+		if (!(c->flags & phase_flag[phase]) ||
+		    (c->flags & COLLECT_WAKE && phase != PROGRAM_TASK))
 			continue;
 		if (is_whole)
 			r = run_iterator(c, c->programs.program[phase], 0, err);

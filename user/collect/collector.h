@@ -34,6 +34,12 @@ enum collect_flags {
 	COLLECT_NO_PATHS = 64,	/* no struct record_path is filled */
 	COLLECT_NO_DETAILS = 128,	/* detail_type is DETAIL_NONE throughout */
 
+	/*
+	 * Tasks alone, and until when they sleep (task_record.wake_ns): to be asked while
+	 * they run, for a stop ends the sleep.
+	 */
+	COLLECT_WAKE = 512,
+
 	COLLECT_NO_CACHE = 256,	/* neither use what is pinned nor pin anything */
 };
 

@@ -8,6 +8,7 @@
 
 #include "dump/dump.h"
 #include "dump/freezer.h"
+#include "dump/waits.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/log.h"
@@ -44,6 +45,7 @@ int dump_collect(void *dump, struct error *err)
 		return ret;
 	for (size_t i = 0; i < d->snap.n_processes; i++)
 		d->snap.processes[i]->pidfd = freezer_pidfd(d->freezer, d->snap.processes[i]->pid);
+	waits_match(d);
 	log_info(d->log, "%zu processes, %zu threads, %zu open files, %s BPF programs",
 		 d->snap.n_processes, d->snap.n_tasks, d->snap.n_files,
 		 collector_is_cached(d->collector) ? "pinned" : "freshly loaded");

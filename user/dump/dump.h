@@ -25,6 +25,7 @@ struct collector;
 struct freezer;
 struct log;
 struct options;
+struct waits;
 struct memfd_inode;
 struct page_pump;
 struct regfile_dump;
@@ -50,6 +51,7 @@ struct dump {
 
 	struct collector *collector;	/* loaded by probe */
 	struct freezer *freezer;	/* the tree, held by pidfd; tasks stand still while it is frozen */
+	struct waits *waits;		/* until when threads slept: dump/waits.h */
 	struct snapshot snap;
 	struct judge judge;
 

@@ -2,6 +2,7 @@
 /* The freeze as a stage: what stands between enter and leave is the frozen time. */
 #include "dump/dump.h"
 #include "dump/freezer.h"
+#include "dump/waits.h"
 #include "lib/clock.h"
 #include "lib/err.h"
 #include "lib/log.h"
@@ -13,6 +14,7 @@ int dump_freeze(void *dump, struct error *err)
 	const pid_t *pids;
 	int ret;
 
+	waits_note(d);
 	d->stats.freeze_ns = clock_ns();
 	ret = freezer_freeze(d->freezer, d->opt->timeout, err);
 	d->stats.frozen_ns = clock_ns();

@@ -11,6 +11,7 @@
 #include "arch/arch.h"
 #include "dump/freezer-tree.h"
 #include "dump/interrupted.h"
+#include "lib/clock.h"
 #include "lib/err.h"
 #include "lib/log.h"
 
@@ -26,11 +27,21 @@ static void repeat_call(struct freezer *f, const struct frozen_task *task)
 	if (regs_get_general(&regs, task->tid, NULL))
 		return;
 	if (call_was_interrupted(&regs) && regs_repeat_syscall(&regs)) {
+		if (task->deadline_ns)
+			call_shorten(&regs, task->deadline_ns - clock_ns());
 		log_debug(f->log, "thread %d: system call %ld is executed again", task->tid,
 			  regs_syscall_nr(&regs));
 		regs_set(&regs, task->tid, NULL);
 	}
 	regs_deinit(&regs);
+}
+
+void freezer_set_deadline(struct freezer *f, pid_t tid, long long deadline_ns)
+{
+	uint32_t at = ids_get(&f->task_index, (uint64_t)tid);
+
+	if (at)
+		f->tasks[at - 1].deadline_ns = deadline_ns;
 }
 
 static int signal_processes(struct freezer *f, int signo, struct error *err)

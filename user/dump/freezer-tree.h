@@ -20,6 +20,7 @@ enum frozen_state {
 struct frozen_task {
 	pid_t tid, pid;
 	enum frozen_state state;
+	long long deadline_ns;	/* of the call that its stop ended; 0: not known */
 };
 
 struct frozen_process {

@@ -41,6 +41,8 @@ int freezer_create(struct freezer **ret, pid_t root, struct log *log, struct err
  * tree changes faster than it can be caught. Returns 0 or -errno.
  */
 int freezer_freeze(struct freezer *f, unsigned int timeout, struct error *err);
+/* The call in which thread @tid was stopped is to end at this moment of CLOCK_MONOTONIC, at the latest. */
+void freezer_set_deadline(struct freezer *f, pid_t tid, long long deadline_ns);
 /*
  * Ends the freeze. THAW_RUN executes calls again which a stop made return EINTR.
  * THAW_KILL waits until the tasks are dead. Once called, does nothing more. Tasks

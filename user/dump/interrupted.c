@@ -7,6 +7,8 @@
 
 #include "arch/arch.h"
 
+#define EPOLL_TIMEOUT 3 /* which argument of epoll_wait, in milliseconds */
+
 /*
  * signal(7), "Interruption of system calls and library functions by stop signals".
  * The socket calls are there for SO_RCVTIMEO and SO_SNDTIMEO. A processor without
@@ -38,4 +40,18 @@ bool call_was_interrupted(const struct regs *regs)
 		if (calls[i] == nr)
 			return true;
 	return false;
+}
+
+void call_shorten(struct regs *regs, long long left_ns)
+{
+	long nr = regs_syscall_nr(regs);
+	int limit = (int)regs_syscall_arg(regs, EPOLL_TIMEOUT);
+	bool is_epoll = nr == SYS_epoll_pwait;
+	long long ms = left_ns > 0 ? (left_ns + 999999) / 1000000 : 0;
+
+#ifdef SYS_epoll_wait
+	is_epoll |= nr == SYS_epoll_wait;
+#endif
+	if (is_epoll && limit > 0 && ms < limit)
+		regs_set_syscall_arg(regs, EPOLL_TIMEOUT, (__u64)ms);
 }

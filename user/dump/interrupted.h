@@ -12,4 +12,10 @@ struct regs;
  */
 bool call_was_interrupted(const struct regs *regs);
 
+/*
+ * The call, to be executed again, is to last @left_ns at most, if its time limit is an
+ * argument in a register (epoll_wait). Others begin with the whole of their time anew.
+ */
+void call_shorten(struct regs *regs, long long left_ns);
+
 #endif

@@ -10,6 +10,7 @@
 #include "dump/finish.h"
 #include "dump/freezer.h"
 #include "dump/pages.h"
+#include "dump/waits.h"
 #include "lib/clock.h"
 #include "lib/err.h"
 #include "lib/log.h"
@@ -64,6 +65,7 @@ void dump_unprobe(void *dump, bool failed, struct error *err)
 	free(d->shared);
 	judge_deinit(&d->judge);
 	snapshot_deinit(&d->snap);
+	waits_deinit(d);
 	page_pump_destroy(d->pump);
 	collector_close(d->collector);
 	freezer_destroy(d->freezer);

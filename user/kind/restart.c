@@ -7,8 +7,9 @@
  *  -ERESTART_RESTARTBLOCK	    goes on until a deadline that the kernel keeps: nanosleep,
  *	clock_nanosleep, poll, futex with a timeout. Carried in restart_entry.
  *  -EINTR			    ends, only because it was stopped: epoll_wait, sigtimedwait, semop,
- *	sockets with a timeout … (dump/interrupted.h). Executed again, with the whole timeout:
- *	the kernel keeps nowhere what remained of it.
+ *	sockets with a timeout … (dump/interrupted.h). Executed again: epoll_wait with what
+ *	remained (dump/waits.h); the others with the whole of their time, for that is in memory
+ *	of the program, or a property of the socket.
  * When a signal handler is about to run it is EINTR indeed (or another round, with SA_RESTART).
  */
 #include "kind/restart.h"
@@ -114,8 +115,9 @@ static void leave_rseq(struct task *t)
 
 int dump_rewind(struct dump *d, struct task *t)
 {
-	if (call_was_interrupted(&t->regs) && next_handler(t) < 0)
-		regs_repeat_syscall(&t->regs);
+	if (call_was_interrupted(&t->regs) && next_handler(t) < 0 && regs_repeat_syscall(&t->regs) &&
+	    t->wake_ns)
+		call_shorten(&t->regs, (long long)t->wake_ns - dump_clock(d, CLOCK_MONOTONIC));
 	end_if_handled(t);
 	leave_rseq(t);
 	t->restart_nr = regs_syscall_nr(&t->regs);

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "dump/waits.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "collect/collector.h"
+#include "dump/dump.h"
+#include "dump/freezer.h"
+#include "lib/buf.h"
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "lib/ids.h"
+#include "lib/log.h"
+#include "options.h"
+
+struct wait {
+	pid_t tid;
+	uint64_t wake_ns, nvcsw;
+};
+
+struct waits {
+	struct wait *list;
+	size_t n;
+	struct ids index;	/* tid to position + 1 */
+};
+
+/* Adds the children of one thread to @pids. A task that has gone has none. */
+static int add_children(pid_t pid, const char *tid, pid_t **pids, size_t *n)
+{
+	_cleanup_fclose_ FILE *f = NULL;
+	char path[96];
+	int child;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%.16s/children", pid, tid);
+	f = fopen(path, "re");
+	while (f && fscanf(f, "%d", &child) == 1) {
+		pid_t *slot = array_add(*pids, *n);
+
+		if (!slot)
+			return -ENOMEM;
+		*slot = child;
+	}
+	return 0;
+}
+
+/* The processes of the tree as they are now, the root first. */
+static int list_tree(pid_t root, pid_t **pids, size_t *n)
+{
+	pid_t *slot = array_add(*pids, *n);
+	int ret = slot ? 0 : -ENOMEM;
+
+	if (slot)
+		*slot = root;
+	/* The list grows while it is walked. */
+	for (size_t i = 0; i < *n && !ret; i++) {
+		pid_t pid = (*pids)[i];
+		char path[32];
+		struct dirent *entry;
+		DIR *dir;
+
+		snprintf(path, sizeof(path), "/proc/%d/task", pid);
+		dir = opendir(path);
+		while (dir && !ret && (entry = readdir(dir)))
+			if (entry->d_name[0] != '.')
+				ret = add_children(pid, entry->d_name, pids, n);
+		if (dir)
+			closedir(dir);
+	}
+	return ret;
+}
+
+static int take_record(void *arg, const struct record_head *head)
+{
+	const struct task_record *rec = (const struct task_record *)head;
+	struct waits *waits = arg;
+	struct wait *wait;
+
+	if (head->type != RECORD_TASK || !rec->wake_ns || rec->wake_clock != CLOCK_MONOTONIC)
+		return 0;
+	wait = array_add(waits->list, waits->n);
+	if (!wait)
+		return -ENOMEM;
+	*wait = (struct wait){ rec->pid.host, rec->wake_ns, rec->nvcsw };
+	return ids_set(&waits->index, (uint64_t)wait->tid, (uint32_t)waits->n);
+}
+
+void waits_note(struct dump *d)
+{
+	_cleanup_free_ pid_t *pids = NULL;
+	struct waits *waits = calloc(1, sizeof(*waits));
+	struct error err = { 0 };
+	size_t n = 0;
+
+	d->waits = waits;
+	if (!waits || list_tree(d->opt->pid, &pids, &n))
+		return;
+	collector_set_flags(d->collector, COLLECT_WAKE | COLLECT_RUNNING | COLLECT_NO_PARTS |
+						  COLLECT_NO_PATHS | COLLECT_NO_DETAILS);
+	if (collector_run(d->collector, pids, n, take_record, waits, &err))
+		log_debug(d->log, "until when tasks sleep: %s", err.text ?: "not known");
+	collector_set_flags(d->collector, 0);
+	error_deinit(&err);
+}
+
+/*
+ * From that sleep to its stop a thread goes to sleep once, in the stop. Once more, and it
+ * was awake in between: what it waits for now began later.
+ */
+static uint64_t deadline_of(const struct waits *waits, const struct task_record *rec)
+{
+	uint32_t at = ids_get(&waits->index, (uint64_t)rec->pid.host);
+	const struct wait *wait = at ? &waits->list[at - 1] : NULL;
+
+	return wait && rec->nvcsw == wait->nvcsw + 1 ? wait->wake_ns : 0;
+}
+
+void waits_match(struct dump *d)
+{
+	for (size_t i = 0; d->waits && i < d->snap.n_tasks; i++) {
+		struct task *t = &d->snap.tasks[i];
+
+		t->wake_ns = deadline_of(d->waits, t->rec);
+		if (t->wake_ns)
+			freezer_set_deadline(d->freezer, t->tid, (long long)t->wake_ns);
+	}
+}
+
+void waits_deinit(struct dump *d)
+{
+	if (!d->waits)
+		return;
+	free(d->waits->list);
+	ids_deinit(&d->waits->index);
+	free(d->waits);
+	d->waits = NULL;
+}

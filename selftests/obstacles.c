@@ -158,6 +158,22 @@ static int make_traced(void)
 	return pid > 0 && waitpid(pid, NULL, 0) == pid ? 0 : -1;
 }
 
+/* A child that waits in vfork for its own: the kernel does not let it stop. */
+static int make_vfork(void)
+{
+	volatile int *is_up = subject_shared(4096);
+
+	if (fork() == 0) {
+		if (vfork() == 0) {
+			*is_up = 1;
+			for (;;)
+				pause();
+		}
+		_exit(0);
+	}
+	return subject_await(*is_up) ? 0 : -1;
+}
+
 /* Kernel asynchronous IO. */
 static int make_aio(void)
 {
@@ -191,6 +207,7 @@ static const struct obstacle {
 	{"ipc_namespace", make_ipc_namespace},
 	{"uts_namespace", make_uts_namespace},
 	{"traced", make_traced},
+	{"vfork", make_vfork},
 	{"aio", make_aio},
 };
 #define N (sizeof(obstacles) / sizeof(obstacles[0]))

@@ -38,6 +38,22 @@ struct task_struct___old {
 	__u32 rseq_len, rseq_sig;
 };
 
+/* 7.x: the end of a poll is a struct timespec64, not two words */
+struct timespec64___new {
+	__s64 tv_sec;
+	long tv_nsec;
+};
+struct restart_block___new {
+	struct {
+		struct timespec64___new end_time;
+	} poll;
+};
+struct restart_block___old {
+	struct {
+		unsigned long tv_sec, tv_nsec;
+	} poll;
+};
+
 /* Not on every architecture: the generic entry code, and the flag that has no TIF bit. */
 struct thread_info___entry {
 	unsigned long syscall_work;

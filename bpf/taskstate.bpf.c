@@ -5,13 +5,22 @@
 
 static __always_inline void task_restart(struct task_struct *task, struct record_restart *r)
 {
+	struct restart_block *block = __builtin_preserve_access_index(&task->restart_block);
+	struct restart_block___new *newer = (void *)block;
+	struct restart_block___old *older = (void *)block;
+
 	r->fn = (__u64)BPF_CORE_READ(task, restart_block.fn);
 	r->nanosleep_expires = BPF_CORE_READ(task, restart_block.nanosleep.expires);
 	r->nanosleep_clock = BPF_CORE_READ(task, restart_block.nanosleep.clockid);
 	r->nanosleep_type = BPF_CORE_READ(task, restart_block.nanosleep.type);
 	r->nanosleep_rmtp = (__u64)BPF_CORE_READ(task, restart_block.nanosleep.rmtp);
-	r->poll_sec = BPF_CORE_READ(task, restart_block.poll.tv_sec);
-	r->poll_nsec = BPF_CORE_READ(task, restart_block.poll.tv_nsec);
+	if (bpf_core_field_exists(newer->poll.end_time)) {
+		r->poll_sec = BPF_CORE_READ(newer, poll.end_time.tv_sec);
+		r->poll_nsec = BPF_CORE_READ(newer, poll.end_time.tv_nsec);
+	} else {
+		r->poll_sec = BPF_CORE_READ(older, poll.tv_sec);
+		r->poll_nsec = BPF_CORE_READ(older, poll.tv_nsec);
+	}
 	r->poll_has_timeout = BPF_CORE_READ(task, restart_block.poll.has_timeout);
 	r->futex_uaddr = (__u64)BPF_CORE_READ(task, restart_block.futex.uaddr);
 	r->futex_val = BPF_CORE_READ(task, restart_block.futex.val);

@@ -39,6 +39,7 @@ struct hlist_head;
 struct hlist_node;
 struct hrtimer;
 struct hrtimer_clock_base;
+struct hrtimer_sleeper;
 struct hugetlbfs_inode_info;
 struct in6_addr;
 struct inet_connection_sock;
@@ -107,6 +108,7 @@ struct task_struct;
 struct tcp_sock;
 struct tcp_ulp_ops;
 struct thread_info;
+struct thread_struct;
 struct time_namespace;
 struct timerfd_ctx;
 struct timerqueue_head;
@@ -216,6 +218,7 @@ struct timerqueue_node {
 
 struct hrtimer {
 	struct timerqueue_node node;
+	ktime_t _softexpires;
 	struct hrtimer_clock_base *base;
 	u8 state;
 };
@@ -295,9 +298,14 @@ struct syscall_user_dispatch {
 	long unsigned int len;
 };
 
+struct thread_struct {
+	long unsigned int sp;
+};
+
 typedef struct kernel_siginfo kernel_siginfo_t;
 struct task_struct {
 	struct thread_info thread_info;
+	unsigned int __state;
 	unsigned int flags;
 	unsigned int ptrace;
 	int static_prio;
@@ -326,6 +334,7 @@ struct task_struct {
 	int *clear_child_tid;
 	u64 utime;
 	u64 stime;
+	long unsigned int nvcsw;
 	u64 start_boottime;
 	const struct cred *real_cred;
 	char comm[16];
@@ -355,6 +364,7 @@ struct task_struct {
 	u32 rseq_sig;
 	u64 timer_slack_ns;
 	u64 default_timer_slack_ns;
+	struct thread_struct thread;
 };
 
 typedef void *fl_owner_t;
@@ -588,6 +598,11 @@ struct file {
 
 struct vm_operations_struct {
 	const char * (*name)(struct vm_area_struct *);
+};
+
+struct anon_vma {
+	struct anon_vma *root;
+	long unsigned int num_children;
 };
 
 struct sk_buff {
@@ -926,6 +941,11 @@ struct ipc_namespace {
 	struct ns_common ns;
 };
 
+struct hrtimer_sleeper {
+	struct hrtimer timer;
+	struct task_struct *task;
+};
+
 enum {
 	BPF_F_NO_PREALLOC = 1,
 };
@@ -1070,6 +1090,10 @@ struct unix_sock {
 	struct unix_address *addr;
 	struct path path;
 	struct sock *peer;
+};
+
+struct sem_undo_list {
+	struct list_head list_proc;
 };
 
 struct inet_sock {

@@ -118,14 +118,16 @@ static int read_iterator(struct collector *c, int iter, struct error *err)
 	return 0;
 }
 
-/* Runs one program over one process, or over all if @tgid is 0. */
-static int run_iterator(struct collector *c, int program, pid_t tgid, struct error *err)
+/* Runs one program over what @task names: a process or a thread, or, if it is NULL, over all. */
+static int run_iterator(struct collector *c, int program, const union bpf_iter_link_info *task,
+			struct error *err)
 {
-	union bpf_iter_link_info info = { .task.pid = tgid };
+	union bpf_iter_link_info info;
 	LIBBPF_OPTS(bpf_link_create_opts, opts);
 	_cleanup_close_ int link = -1, iter = -1;
 
-	if (tgid) {
+	if (task) {
+		info = *task;
 		opts.iter_info = &info;
 		opts.iter_info_len = sizeof(info);
 	}
@@ -144,7 +146,8 @@ static int run_each(struct collector *c, int phase, const pid_t *tgids, size_t n
 
 	for (size_t i = 0; i < n; i++) {
 		__u64 before = control->sent[RECORD_PROCESS];
-		int r = run_iterator(c, c->programs.program[phase], tgids[i], err);
+		union bpf_iter_link_info process = { .task.pid = tgids[i] };
+		int r = run_iterator(c, c->programs.program[phase], &process, err);
 
 		if (r)
 			return r;
@@ -209,6 +212,27 @@ static void begin_pass(struct collector *c, __u32 flags)
 	c->ring.is_running = c->flags & COLLECT_RUNNING;
 }
 
+/*
+ * In 6.1 an iterator of one process passes over the threads that have a descriptor table of
+ * their own: they are asked one by one. Needs the records of tasks to know them.
+ */
+static int run_unshown(struct collector *c, struct error *err)
+{
+	size_t at = 0;
+	int r = 0;
+
+	while (!r) {
+		union bpf_iter_link_info thread = { .task.tid = ring_unshown(&c->ring, &at) };
+
+		if (!thread.task.tid)
+			return 0;
+		r = run_iterator(c, c->programs.program[PROGRAM_FILE], &thread, err);
+		if (!r)
+			r = ring_consume(&c->ring);
+	}
+	return r;
+}
+
 static int run_phases(struct collector *c, const pid_t *tgids, size_t n, bool is_whole,
 		      struct error *err)
 {
@@ -219,11 +243,13 @@ static int run_phases(struct collector *c, const pid_t *tgids, size_t n, bool is
 		    (c->flags & COLLECT_WAKE && phase != PROGRAM_TASK))
 			continue;
 		if (is_whole)
-			r = run_iterator(c, c->programs.program[phase], 0, err);
+			r = run_iterator(c, c->programs.program[phase], NULL, err);
 		else
 			r = run_each(c, phase, tgids, n, err);
 		if (!r)
 			r = ring_consume(&c->ring);
+		if (!r && phase == PROGRAM_FILE)
+			r = run_unshown(c, err);
 		if (r)
 			return r;
 	}

@@ -42,7 +42,7 @@ static int count_shown(struct ring *ring, __u64 object, __u32 tgid, __u32 tid, b
 	return 0;
 }
 
-static int expect(struct ring *ring, __u64 object, unsigned int flag, __u32 n)
+static int expect(struct ring *ring, __u64 object, unsigned int flag, __u32 holder, __u32 n)
 {
 	struct tally *tally = object ? tally_of(ring, object) : NULL;
 
@@ -52,6 +52,7 @@ static int expect(struct ring *ring, __u64 object, unsigned int flag, __u32 n)
 		return -ENOMEM;
 	tally->expected = n;
 	tally->flag = flag;
+	tally->holder = holder;
 	tally->has_expected = true;
 	return 0;
 }
@@ -67,11 +68,11 @@ static int count(struct ring *ring, const struct record_head *rec, bool *ret_sho
 	*ret_shown = false;
 	switch (rec->type) {
 	case RECORD_TASK:
-		r = expect(ring, task->files, COLLECT_FILES, task->n_fds);
+		r = expect(ring, task->files, COLLECT_FILES, task->pid.host, task->n_fds);
 		return r ? r : count_shown(ring, task->group, 1, 1, ret_shown);
 	case RECORD_PROCESS:
-		r = expect(ring, rec->owner, COLLECT_TASKS, process->n_threads);
-		return r ? r : expect(ring, process->mm, COLLECT_VMAS, process->map_count);
+		r = expect(ring, rec->owner, COLLECT_TASKS, process->pid.host, process->n_threads);
+		return r ? r : expect(ring, process->mm, COLLECT_VMAS, process->pid.host, process->map_count);
 	case RECORD_FILE:
 		return count_shown(ring, file->files, file->tgid, file->tid, ret_shown);
 	case RECORD_VMA:
@@ -166,6 +167,17 @@ int ring_consume(struct ring *ring)
 	int r = ring_buffer__consume(ring->buffer);
 
 	return r < 0 ? r : 0;
+}
+
+__u32 ring_unshown(const struct ring *ring, size_t *at)
+{
+	while (*at < ring->n_tallies) {
+		const struct tally *tally = &ring->tallies[(*at)++];
+
+		if (tally->flag == COLLECT_FILES && tally->expected && !tally->arrived)
+			return tally->holder;
+	}
+	return 0;
 }
 
 int ring_check(struct ring *ring, unsigned int collect_flags, struct error *err)

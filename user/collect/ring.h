@@ -21,6 +21,7 @@ struct ring_buffer;
 struct tally {
 	__u64 object;
 	__u32 tgid, tid;	/* who showed it first */
+	__u32 holder;		/* a thread that has it */
 	__u32 expected, arrived;
 	unsigned int flag;	/* COLLECT_TASKS: a thread group, _FILES: a table, _VMAS: an mm */
 	bool has_expected;
@@ -47,6 +48,11 @@ int ring_open(struct ring *ring, int map, struct error *err);
 void ring_begin(struct ring *ring, __u32 pass);
 /* Hands over what is in the ring. Returns 0, or what record returned, or -errno. */
 int ring_consume(struct ring *ring);
+/*
+ * A thread whose descriptor table has descriptors of which none arrived, or 0; each is named
+ * once. @at is 0 for the first call.
+ */
+__u32 ring_unshown(const struct ring *ring, size_t *at);
 /* Does what arrived make up what @collect_flags asked for? Returns 0 or -EAGAIN with @err set. */
 int ring_check(struct ring *ring, unsigned int collect_flags, struct error *err);
 void ring_close(struct ring *ring);

@@ -106,7 +106,7 @@ $O/crbpf: $O/user/main.o $O/libcrbpf.a
 
 # --- tests
 TEST_WARN := -Wall -Wextra -Wno-sign-compare -Wno-unused-parameter -Wno-missing-field-initializers \
-	-Wno-format-truncation -Wno-unknown-warning-option $(WERROR)
+	$(if $(findstring clang,$(CC)),,-Wno-format-truncation) $(WERROR)
 
 $O/selftests/unit/%: selftests/unit/%.c selftests/harness.h $O/libcrbpf.a
 	$(call msg,TEST,$@)mkdir -p $(@D) && $(CC) $(CPPFLAGS) -I$O/images -Iselftests $(CFLAGS) $(LDFLAGS) $(TEST_WARN) $< $O/libcrbpf.a $(LIBS) -o $@

@@ -6,6 +6,7 @@
  */
 #include "subject.h"
 
+#include <poll.h>
 #include <sys/time.h>
 
 #define WAITERS 32

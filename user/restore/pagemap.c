@@ -16,6 +16,8 @@ enum { PAGES_IN_PARENT = 1, PAGES_LAZY = 2, PAGES_PRESENT = 4 };
 /* A pagemap while it is read. */
 struct reading {
 	struct restore *r;
+	const char *name; /* of the image, and its number */
+	unsigned long long number;
 	struct image *image;
 	struct new_pages *pages; /* owned */
 	size_t n;
@@ -66,7 +68,9 @@ static int read_runs(struct reading *reading, struct error *err)
 	int ret;
 
 	while ((ret = image_next(reading->image, &pagemap_entry__descriptor, &msg, err)) > 0) {
-		ret = add_run(reading, (const PagemapEntry *)msg, err);
+		ret = add_run(reading, (const PagemapEntry *)msg, err)
+			      ? fail_in(err, "%s-%llu.img", reading->name, reading->number)
+			      : 0;
 		protobuf_c_message_free_unpacked(msg, NULL);
 		if (ret)
 			break;
@@ -108,7 +112,7 @@ static int read_pagemap(struct reading *reading, int *ret_fd, struct error *err)
 	if (ret < 0)
 		return ret;
 	if (!ret)
-		return fail(err, 0, "it is empty");
+		return fail(err, 0, "%s-%llu.img is empty", reading->name, reading->number);
 	pages_id = ((const PagemapHead *)msg)->pages_id;
 	protobuf_c_message_free_unpacked(msg, NULL);
 	return read_runs(reading, err) ?: open_pages(reading, pages_id, ret_fd, err);
@@ -117,14 +121,17 @@ static int read_pagemap(struct reading *reading, int *ret_fd, struct error *err)
 int restore_pagemap(struct restore *r, enum image_type type, unsigned long long number,
 		    struct new_pages **ret_pages, size_t *ret_n, int *ret_fd, struct error *err)
 {
-	struct reading reading = {.r = r};
-	const char *name = type == IMAGE_PAGEMAP ? "pagemap" : "pagemap-shmem";
+	struct reading reading = {
+		.r = r,
+		.name = type == IMAGE_PAGEMAP ? "pagemap" : "pagemap-shmem",
+		.number = number,
+	};
 	int fd = -1, ret = image_open(r->dir, type, number, &reading.image, err);
 
 	if (ret)
 		return ret;
 	if (!reading.image)
-		return fail(err, 0, "%s-%llu.img is missing", name, number);
+		return fail(err, 0, "%s-%llu.img is missing", reading.name, number);
 	ret = read_pagemap(&reading, &fd, err);
 	image_finish(reading.image, NULL);
 	if (!ret && reading.n) {
@@ -136,7 +143,7 @@ int restore_pagemap(struct restore *r, enum image_type type, unsigned long long 
 	free(reading.pages);
 	if (ret) {
 		cleanup_close(&fd);
-		return fail_in(err, "%s-%llu.img", name, number);
+		return ret;
 	}
 	*ret_n = reading.n;
 	*ret_fd = fd;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Timed calls sleep on: each ends within 50 ms of its deadline, with the result of a timeout.
- * A relative timeout does not count the time between freeze and restore, which a ticker in
- * the tree measures; a deadline that is a moment stays that moment. Every call is made by a
- * process and by a thread. Runs alone.
+ * After a restore a relative timeout does not count the time between freeze and restore, which
+ * a ticker in the tree measures; what was left running keeps its first deadline; and a deadline
+ * that is a moment stays that moment. Every call is made by a process and by a thread. Runs alone.
  */
 #include "subject.h"
 
@@ -143,22 +143,23 @@ static const struct call {
 	long (*run)(void);
 	long result;
 	bool is_moment;	 /* until a moment, not for a time */
+	bool is_anew;	 /* its time is where nobody may change it: a stop makes it begin anew */
 	clockid_t clock; /* by which it is measured: CLOCK_REALTIME may be set meanwhile */
 } calls[] = {
-	{"nanosleep", call_nanosleep, 0, false, CLOCK_MONOTONIC},
-	{"clock_nanosleep", call_clock_nanosleep, 0, false, CLOCK_MONOTONIC},
-	{"clock_nanosleep until (monotonic)", call_until_monotonic, 0, true, CLOCK_MONOTONIC},
-	{"clock_nanosleep until (realtime)", call_until_realtime, 0, true, CLOCK_REALTIME},
-	{"poll", call_poll, 0, false, CLOCK_MONOTONIC},
-	{"ppoll", call_ppoll, 0, false, CLOCK_MONOTONIC},
-	{"select", call_select, 0, false, CLOCK_MONOTONIC},
-	{"pselect", call_pselect, 0, false, CLOCK_MONOTONIC},
-	{"epoll_wait", call_epoll_wait, 0, false, CLOCK_MONOTONIC},
-	{"futex", call_futex, ETIMEDOUT, false, CLOCK_MONOTONIC},
-	{"futex until", call_futex_until, ETIMEDOUT, true, CLOCK_MONOTONIC},
-	{"pthread_cond_timedwait", call_cond_timedwait, ETIMEDOUT, true, CLOCK_REALTIME},
-	{"sigtimedwait", call_sigtimedwait, EAGAIN, false, CLOCK_MONOTONIC},
-	{"recv with SO_RCVTIMEO", call_recv_timeout, EAGAIN, false, CLOCK_MONOTONIC},
+	{"nanosleep", call_nanosleep, 0, false, false, CLOCK_MONOTONIC},
+	{"clock_nanosleep", call_clock_nanosleep, 0, false, false, CLOCK_MONOTONIC},
+	{"clock_nanosleep until (monotonic)", call_until_monotonic, 0, true, false, CLOCK_MONOTONIC},
+	{"clock_nanosleep until (realtime)", call_until_realtime, 0, true, false, CLOCK_REALTIME},
+	{"poll", call_poll, 0, false, false, CLOCK_MONOTONIC},
+	{"ppoll", call_ppoll, 0, false, false, CLOCK_MONOTONIC},
+	{"select", call_select, 0, false, false, CLOCK_MONOTONIC},
+	{"pselect", call_pselect, 0, false, false, CLOCK_MONOTONIC},
+	{"epoll_wait", call_epoll_wait, 0, false, false, CLOCK_MONOTONIC},
+	{"futex", call_futex, ETIMEDOUT, false, false, CLOCK_MONOTONIC},
+	{"futex until", call_futex_until, ETIMEDOUT, true, false, CLOCK_MONOTONIC},
+	{"pthread_cond_timedwait", call_cond_timedwait, ETIMEDOUT, true, false, CLOCK_REALTIME},
+	{"sigtimedwait", call_sigtimedwait, EAGAIN, false, true, CLOCK_MONOTONIC},
+	{"recv with SO_RCVTIMEO", call_recv_timeout, EAGAIN, false, true, CLOCK_MONOTONIC},
 };
 #define CALLS (sizeof(calls) / sizeof(calls[0]))
 
@@ -214,9 +215,11 @@ static void check(const struct sleeper *s, const char *who)
 {
 	double deadline = s->start + SLEEP_MS, late;
 
-	if (!s->call->is_moment)
+	if (!s->call->is_moment && subject_was_restored())
 		deadline += s->gaps - s->gaps_before;
 	late = s->end - deadline;
+	if (s->call->is_anew && late > 0)
+		late = late > SLEEP_MS ? late - SLEEP_MS : 0;
 	/* A moment may pass while nobody can run. */
 	if (s->call->is_moment && late > 0)
 		late = late > s->gaps - s->gaps_before ? late - (s->gaps - s->gaps_before) : 0;

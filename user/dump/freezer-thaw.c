@@ -32,6 +32,8 @@ static void repeat_call(struct freezer *f, const struct frozen_task *task)
 		log_debug(f->log, "thread %d: system call %ld is executed again", task->tid,
 			  regs_syscall_nr(&regs));
 		regs_set(&regs, task->tid, NULL);
+	} else if (f->frozen_at) {
+		call_catch_up(&regs, task->tid, clock_ns() - f->frozen_at);
 	}
 	regs_deinit(&regs);
 }

@@ -42,6 +42,7 @@ struct freezer {
 	size_t n_pids;
 	uint32_t pass;
 	long long deadline;	/* CLOCK_MONOTONIC, ns */
+	long long frozen_at;	/* when all stood still; 0: not yet */
 	sigset_t old_mask;
 	bool is_masked, is_thawed;
 	char *text;		/* what was read last from /proc */

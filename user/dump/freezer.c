@@ -300,6 +300,7 @@ int freezer_freeze(struct freezer *f, unsigned int timeout, struct error *err)
 		if (!ret && changed && clock_ns() > f->deadline)
 			ret = fail_timeout(f, err);
 	}
+	f->frozen_at = clock_ns();
 	return ret ?: list_processes(f, err);
 }
 

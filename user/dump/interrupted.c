@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 
 #include "arch/arch.h"
 
@@ -54,4 +56,45 @@ void call_shorten(struct regs *regs, long long left_ns)
 #endif
 	if (is_epoll && limit > 0 && ms < limit)
 		regs_set_syscall_arg(regs, EPOLL_TIMEOUT, (__u64)ms);
+}
+
+/* Where the call keeps its time, 0 if it is another call or has no limit; the fraction's units in a second. */
+static uint64_t time_argument(const struct regs *regs, int64_t *ret_units)
+{
+	*ret_units = 1000000000;
+	switch (regs_syscall_nr(regs)) {
+	case SYS_ppoll:
+		return regs_syscall_arg(regs, 2);
+	case SYS_pselect6:
+		return regs_syscall_arg(regs, 4);
+#ifdef SYS_select
+	case SYS_select:
+		*ret_units = 1000000;
+		return regs_syscall_arg(regs, 4);
+#endif
+	}
+	return 0;
+}
+
+/* Is the call executed again? Where the kernel has rewound the registers itself, it is. */
+static bool is_repeated(const struct regs *regs)
+{
+	return regs_syscall_result(regs) == -ERESTARTNOHAND || regs_syscall_pc(regs) == regs_pc(regs);
+}
+
+void call_catch_up(const struct regs *regs, pid_t tid, long long frozen_ns)
+{
+	int64_t time[2], units, left;
+	uint64_t address = is_repeated(regs) ? time_argument(regs, &units) : 0;
+	struct iovec here = { time, sizeof(time) }, there = { (void *)(uintptr_t)address, sizeof(time) };
+
+	if (!address || process_vm_readv(tid, &here, 1, &there, 1, 0) != sizeof(time) ||
+	    time[0] < 0 || time[0] > INT32_MAX || time[1] < 0 || time[1] >= units)
+		return;
+	left = time[0] * units + time[1] - frozen_ns / (1000000000 / units);
+	if (left < 0)
+		left = 0;
+	time[0] = left / units;
+	time[1] = left % units;
+	(void)process_vm_writev(tid, &here, 1, &there, 1, 0);
 }

@@ -3,6 +3,7 @@
 #define CRBPF_INTERRUPTED_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 struct regs;
 
@@ -17,5 +18,12 @@ bool call_was_interrupted(const struct regs *regs);
  * argument in a register (epoll_wait). Others begin with the whole of their time anew.
  */
 void call_shorten(struct regs *regs, long long left_ns);
+
+/*
+ * select, pselect and ppoll have written the remaining time to the caller's memory when
+ * they were stopped, and are executed again with that. @frozen_ns later, thread @tid is to
+ * go on: it is made so much less, as the kernel would have done now.
+ */
+void call_catch_up(const struct regs *regs, pid_t tid, long long frozen_ns);
 
 #endif

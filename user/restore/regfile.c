@@ -21,6 +21,7 @@
 
 #define TMPFILE_BIT (O_TMPFILE & ~O_DIRECTORY)
 /* What would change the file that is there, or make another: never taken from an image. */
+#define LINK_NAME "/link_remap." /* with which the names begin that a dump makes up */
 #define MAKING (O_CREAT | O_EXCL | O_TRUNC | TMPFILE_BIT)
 #define OLD_GHOST 0x80000000u	/* how a ghost was marked before remap_type was */
 
@@ -38,6 +39,14 @@ static struct remap *remap_of(struct restore *r, struct new_file *f)
 	if (!f->data)
 		fail(r->err, ENOMEM, "cannot load remap-fpath.img");
 	return f->data;
+}
+
+/* A temporary link is removed in the end: so it must be one, and no other file. */
+static bool is_link_name(const RegFileEntry *link)
+{
+	const char *slash = strrchr(link->name, '/');
+
+	return is_absolute_path(link->name) && !strncmp(slash, LINK_NAME, strlen(LINK_NAME));
 }
 
 static int add_remap(struct restore *r, const RemapFilePathEntry *entry)
@@ -62,6 +71,9 @@ static int add_remap(struct restore *r, const RemapFilePathEntry *entry)
 	}
 	if (remap->how == REMAP_LINKED && (!reg_of(r, remap->id) || remap->id == entry->orig_id))
 		return fail(r->err, 0, "remap-fpath.img: there is no file %u", remap->id);
+	if (remap->how == REMAP_LINKED && !is_link_name(reg_of(r, remap->id)->entry->reg))
+		return fail(r->err, 0, "remap-fpath.img: `%s' is no temporary name",
+			    reg_of(r, remap->id)->entry->reg->name);
 	return 0;
 }
 

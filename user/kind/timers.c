@@ -95,6 +95,15 @@ static ItimerEntry *describe_itimer(struct dump *d, const struct record_itimer *
 	return entry;
 }
 
+/* A timer may outlive the thread that it signals: it goes on, and nobody hears it. */
+static bool has_task(const struct process *p, pid_t tid)
+{
+	for (size_t i = 0; i < p->n_tasks; i++)
+		if (p->tasks[i].tid == tid)
+			return true;
+	return false;
+}
+
 static int describe_timer(struct dump *d, const struct process *p, const struct timer_record *rec,
 			  PosixTimerEntry *entry)
 {
@@ -117,9 +126,11 @@ static int describe_timer(struct dump *d, const struct process *p, const struct 
 	entry->insec = rec->interval_ns % NSEC;
 	entry->vsec = left / NSEC;
 	entry->vnsec = left % NSEC;
-	if (rec->notify & SIGEV_THREAD_ID) {
+	if (rec->notify & SIGEV_THREAD_ID && has_task(p, rec->target.host)) {
 		entry->has_notify_thread_id = true;
 		entry->notify_thread_id = rec->target.virt;
+	} else if (rec->notify & SIGEV_THREAD_ID) {
+		entry->it_sigev_notify = SIGEV_NONE;
 	}
 	if (rec->is_pending) {
 		entry->has_signal_queued = true;

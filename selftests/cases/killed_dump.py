@@ -29,6 +29,11 @@ def beat(case):
         return struct.unpack('Q', f.read(8))[0]
 
 
+def at_rest(mode):
+    """SigBlk outside of handlers: memory() blocks SIGUSR2."""
+    return f'{1 << 11 if mode == "memory" else 0:016x}'
+
+
 def said(case):
     return read_file(os.path.join(case.work, 'failures')).strip()
 
@@ -64,6 +69,8 @@ def run(case, name):
     case.await_true(lambda: os.path.getsize(os.path.join(case.work, 'beat')) and beat(case) > 5,
                     what='its first beats')
     family = len(descendants(os.getpid()))
+    # Not while it is in a handler, which blocks signals.
+    case.await_true(lambda: status_field(pid, 'SigBlk') == at_rest(mode), 10, 'a moment at rest')
     before = fingerprint(pid, leave_out)
     began = time.monotonic()
     shutil.rmtree(case.dump(pid, '--leave-running'))

@@ -42,8 +42,9 @@ def test_perl(case):
                     what=f'more lines ({read_file(errors)})')
     with open(os.path.join(case.work, 'go'), 'w'):
         pass
-    if case.wait(pid):
-        raise Failed(f'it ended with an error: {read_file(errors)}')
+    status = case.wait(pid)
+    if status:
+        raise Failed(f'it ended with {status}: {read_file(errors)}')
     n = int(read_file(os.path.join(case.work, 'verdict')).split()[1])
     if read_file(log).split() != [str(i) for i in range(1, n + 1)]:
         raise Failed('its log has gaps')

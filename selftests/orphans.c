@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Orphans stay in the session and group of those who are dead, or who live elsewhere: the
- * leader of a session or group has ended and was reaped, is a zombie, or is a sibling.
+ * leader of a session or group has ended and was reaped, is a zombie, is a sibling, or
+ * the child of one.
  */
 #include "subject.h"
 
@@ -116,9 +117,35 @@ static pid_t living_leader(pid_t root)
 	_exit(0);
 }
 
+/* Its leader lives, two generations down. */
+static pid_t distant_leader(pid_t root)
+{
+	pid_t middle = start(), leader, between;
+
+	if (middle)
+		return middle;
+	leader = start();
+	if (leader) {
+		subject_wait_restored();
+		subject_check(subject_reap(leader) == 5 << 8, "the distant leader failed");
+		_exit(5);
+	}
+	setsid();
+	between = start();
+	if (!between) {
+		if (!start())
+			live(root);
+		_exit(0);
+	}
+	subject_reap(between);
+	subject_wait_restored();
+	subject_check(getsid(0) == getpid(), "the distant leader leads no more");
+	_exit(5);
+}
+
 int main(void)
 {
-	pid_t root = getpid(), dead, zombie, living;
+	pid_t root = getpid(), dead, zombie, living, distant;
 	siginfo_t info = {0};
 	sigset_t pending;
 
@@ -127,16 +154,18 @@ int main(void)
 	dead = dead_leaders(root);
 	zombie = zombie_leader(root);
 	living = living_leader(root);
+	distant = distant_leader(root);
 	subject_need(subject_reap(dead) == 0, "the dead leader failed");
 	subject_need(waitid(P_PID, zombie, &info, WEXITED | WNOWAIT) == 0, "waitid: %m");
-	subject_need(subject_await(shared->n == 6), "only %d live", shared->n);
+	subject_need(subject_await(shared->n == 7), "only %d live", shared->n);
 	subject_ready();
 	subject_wait_restored();
 
 	sigpending(&pending);
 	subject_check(!sigismember(&pending, SIGCHLD), "SIGCHLD is pending");
-	subject_check(subject_await(shared->checked == 6), "only %d are alive", shared->checked);
+	subject_check(subject_await(shared->checked == 7), "only %d are alive", shared->checked);
 	subject_check(subject_reap(zombie) == 3 << 8, "the zombie has another status");
+	subject_check(subject_reap(distant) == 5 << 8, "the child of the middle failed");
 	for (int i = 0; i < shared->n; i++) {
 		kill(shared->members[i].pid, SIGKILL);
 		subject_check(subject_reap(shared->members[i].pid) == SIGKILL, "%d did not end",

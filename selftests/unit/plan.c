@@ -141,6 +141,19 @@ TEST(shell_job_that_leads_its_group_keeps_it)
 	EXPECT_EQ(c->pgid, 12);
 }
 
+TEST(orphan_of_a_session_further_down_is_adopted)
+{
+	struct restore *r = start();
+	struct new_process *root = add(r, 10, NULL, 10, 10), *a = add(r, 11, root, 10, 10),
+			   *leader = add(r, 12, a, 12, 12), *orphan = add(r, 13, root, 12, 12);
+
+	births(r, false);
+	EXPECT_EQ(r->n_processes, 5);
+	EXPECT(orphan->by_adoption && !orphan->as_sibling);
+	EXPECT(orphan->cloned_by->is_helper && orphan->cloned_by->cloned_by == leader);
+	EXPECT_EQ(orphan->cloned_by->sid, 12);
+}
+
 TEST(process_that_no_session_leads_to_is_refused)
 {
 	struct restore *r = start();

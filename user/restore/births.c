@@ -3,7 +3,7 @@
  * Who clones whom. A process is born into the session of the one that clones it and
  * can leave that only to lead one of its own; so a session decides the moment (before
  * its parent called setsid, or after) or even the cloner: an orphan whose parent has
- * adopted it from another session is cloned, as a sibling, by the leader of that.
+ * adopted it from another session is born there.
  */
 #include <errno.h>
 
@@ -16,7 +16,7 @@ static bool leads_session(const struct new_process *p)
 	return p->sid == p->pid;
 }
 
-/* A stand-in for a leader that is gone: it is born, leads, and exits before resume. */
+/* A stand-in for one that is gone: it is born, leads, and exits before resume. @pid 0: any. */
 static int add_helper(struct restore *r, pid_t pid, struct new_process *parent, pid_t sid,
 		      pid_t pgid, struct new_process **ret, struct error *err)
 {
@@ -26,7 +26,7 @@ static int add_helper(struct restore *r, pid_t pid, struct new_process *parent, 
 		return fail(err, ENOMEM, "cannot plan the restore");
 	p->tasks = arena_alloc(&r->arena, sizeof(*p->tasks));
 	slot = p->tasks ? array_add(r->processes, r->n_processes) : NULL;
-	if (!slot || ids_set(&r->pid_index, (uint64_t)pid, (uint32_t)r->n_processes))
+	if (!slot || (pid && ids_set(&r->pid_index, (uint64_t)pid, (uint32_t)r->n_processes)))
 		return fail(err, ENOMEM, "cannot plan the restore");
 	*slot = p;
 	p->pid = pid;
@@ -85,26 +85,58 @@ static pid_t wanted_birth(const struct restore *r, const struct new_process *lea
 	return 0;
 }
 
-/* The process, perhaps a new helper, that leads session @sid as a child of @parent. */
+/* The process, perhaps a new helper, that leads the session of @orphan. NULL if there is none. */
 static int find_leader(struct restore *r, const struct new_process *orphan,
 		       struct new_process **ret, struct error *err)
 {
 	struct new_process *leader = restore_process(r, orphan->sid);
-	struct new_process *parent = orphan->parent;
+	int code = 0;
 
 	if (!leader && orphan->sid != r->home_sid &&
 	    !ids_get(&r->pid_index, (uint64_t)orphan->sid)) {
-		int ret_add =
-			add_helper(r, orphan->sid, parent, orphan->sid, orphan->sid, &leader, err);
-
-		if (ret_add)
-			return ret_add;
-		leader->born_sid = parent->sid;
+		code = add_helper(r, orphan->sid, orphan->parent, orphan->sid, orphan->sid, &leader,
+				  err);
+		if (!code)
+			leader->born_sid = orphan->parent->sid;
 	}
-	if (!leader || leader->sid != leader->pid || leader->parent != parent)
+	*ret = leader && leads_session(leader) ? leader : NULL;
+	return code;
+}
+
+static bool descends(const struct new_process *p, const struct new_process *from)
+{
+	while (p && p != from)
+		p = p->parent;
+	return p;
+}
+
+/*
+ * Its session is neither its parent's nor was it. A leader that is a sibling clones it;
+ * one further down has a helper do so, whose end brings it to its parent, as once
+ * the end of a process between them did.
+ */
+static int place_orphan(struct restore *r, struct new_process *p, struct error *err)
+{
+	struct new_process *leader, *between;
+	int ret = find_leader(r, p, &leader, err);
+
+	if (ret)
+		return ret;
+	p->born_sid = p->sid;
+	if (leader && leader->parent == p->parent) {
+		p->cloned_by = leader;
+		p->as_sibling = true;
+		return 0;
+	}
+	if (!leader || !descends(leader, p->parent))
 		return fail(err, 0, "process %d cannot be brought into session %d as a child of %d",
-			    orphan->pid, orphan->sid, parent->pid);
-	*ret = leader;
+			    p->pid, p->sid, p->parent->pid);
+	ret = add_helper(r, 0, leader, leader->sid, 0, &between, err);
+	if (ret)
+		return ret;
+	between->born_sid = leader->sid;
+	p->cloned_by = between;
+	p->by_adoption = true;
 	return 0;
 }
 
@@ -125,9 +157,7 @@ static int place(struct restore *r, struct new_process *p, struct error *err)
 		p->born_sid = p->sid;
 		p->before_setsid = true;
 	} else {
-		ret = find_leader(r, p, &p->cloned_by, err);
-		p->born_sid = p->sid;
-		p->as_sibling = true;
+		ret = place_orphan(r, p, err);
 	}
 	return ret;
 }

@@ -131,9 +131,46 @@ static int clean_parent(struct new_process *parent, const struct new_process *p,
 	return drop_sigchld(parent, err);
 }
 
+/* Who adopts the orphans whose helpers end. What the image says of it comes later. */
+static int set_adopters(struct restore *r, bool adopt, struct error *err)
+{
+	for (size_t i = 0; i < r->n_processes; i++) {
+		const struct new_process *p = r->processes[i];
+		struct batch *batch;
+		int ret;
+
+		if (!p->by_adoption)
+			continue;
+		batch = injected_batch(p->parent->tasks[0].injected);
+		ret = batch_do(batch, "adopting orphans", SYS_prctl, PR_SET_CHILD_SUBREAPER, adopt);
+		ret = batch_run(batch, err) ?: ret;
+		if (ret)
+			return fail_in(err, "process %d", p->parent->pid);
+	}
+	return 0;
+}
+
+static int check_adopted(struct restore *r, struct error *err)
+{
+	for (size_t i = 0; i < r->n_processes; i++) {
+		const struct new_process *p = r->processes[i];
+		struct batch *batch;
+		int ret;
+
+		if (!p->by_adoption || p->is_dead)
+			continue;
+		batch = injected_batch(p->tasks[0].injected);
+		ret = batch_demand(batch, "finding its parent", p->parent->pid, SYS_getppid, 0);
+		ret = batch_run(batch, err) ?: ret;
+		if (ret)
+			return fail_in(err, "process %d", p->pid);
+	}
+	return 0;
+}
+
 int exit_transients(struct restore *r, struct error *err)
 {
-	int ret = 0;
+	int ret = set_adopters(r, true, err);
 
 	/* From the last: helpers stand behind all others, so a zombie that has one reaps it first.
 	 */
@@ -143,5 +180,5 @@ int exit_transients(struct restore *r, struct error *err)
 		if (p->is_helper || p->is_zombie)
 			ret = end_transient(r, p, err) ?: clean_parent(p->parent, p, err);
 	}
-	return ret;
+	return ret ?: check_adopted(r, err) ?: set_adopters(r, false, err);
 }

@@ -3,6 +3,7 @@
 #include "restore/plan.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,15 +86,40 @@ static int plan_engine(struct restore *r, struct error *err)
 		if (add_process(&spans, r->processes[i]))
 			ret = fail(err, ENOMEM, "cannot plan the restore");
 	if (!ret) {
-		r->engine_address =
-			plan_hole(spans.list, spans.n, r->lowest_address, r->task_size,
-				  engine_size(r->n_threads), ENGINE_GAP) &
-			-r->page_size;
+		r->engine_address = plan_hole(spans.list, spans.n, r->lowest_address, r->task_size,
+					      engine_size(r->n_threads), ENGINE_GAP) &
+				    -r->page_size;
 		if (!r->engine_address)
 			ret = fail(err, ENOMEM, "the tree leaves no hole in its address space");
 	}
 	free(spans.list);
 	return ret;
+}
+
+/* Some helpers may have any number: the highest that nobody has, and nobody is going to have. */
+static int number_helpers(struct restore *r, struct error *err)
+{
+	_cleanup_fclose_ FILE *f = fopen("/proc/sys/kernel/pid_max", "re");
+	int number;
+
+	if (!f || fscanf(f, "%d", &number) != 1)
+		number = 32768;
+	for (size_t i = 0; i < r->n_processes; i++) {
+		struct new_process *p = r->processes[i];
+
+		if (p->pid)
+			continue;
+		do
+			number--;
+		while (number > 0 &&
+		       (ids_get(&r->pid_index, (uint64_t)number) || !kill(number, 0)));
+		if (number <= 0)
+			return fail(err, EAGAIN, "no pid is free for a helper");
+		p->pid = p->tasks[0].tid = number;
+		if (ids_set(&r->pid_index, (uint64_t)number, (uint32_t)i + 1))
+			return fail(err, ENOMEM, "cannot plan the restore");
+	}
+	return 0;
 }
 
 static void log_plan(const struct restore *r)
@@ -118,7 +144,8 @@ static void log_plan(const struct restore *r)
 int restore_plan(void *restore, struct error *err)
 {
 	struct restore *r = restore;
-	int ret = plan_births(r, r->opt->shell_job, err) ?: plan_engine(r, err) ?:
+	int ret = plan_births(r, r->opt->shell_job, err) ?: number_helpers(r, err) ?:
+		  plan_engine(r, err) ?:
 		  plan_vdso(r, err) ?: plan_inheritance(r, err);
 
 	if (!ret)

@@ -121,6 +121,7 @@ struct new_process {
 	/* the plan */
 	struct new_process
 		*cloned_by; /* whose child it is born as: its parent, or a helper (CLONE_PARENT) */
+	bool by_adoption;   /* cloned_by is a helper whose end makes it its parent's child */
 	bool before_setsid; /* cloned before cloned_by calls setsid */
 	bool as_sibling; /* cloned with CLONE_PARENT: cloned_by leads its session, and is no parent
 			  */
@@ -160,7 +161,7 @@ struct restore {
 	size_t n_messages;
 	uint64_t page_size;
 	uint64_t lowest_address;   /* below it nothing may be mapped */
-	uint64_t task_size;	   /* nor from here on */
+	uint64_t task_size;        /* nor from here on */
 	pid_t home_sid, home_pgid; /* session and group of this process: a shell job joins them */
 
 	int pidfd;               /* of this process, at that number in every task too; -1 */

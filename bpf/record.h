@@ -165,6 +165,7 @@ struct task_record {
 	__u32 wake_clock;	/* what @wake_ns is in */
 	__u32 reserved;
 	__u64 nvcsw;		/* how often it went to sleep so far */
+	__u64 cpu_run_ns;	/* CPU time as the scheduler measures it: that of CPU clocks */
 };
 
 enum record_arch_flags {
@@ -251,6 +252,7 @@ struct timer_record {
 	__u32 is_armed;
 	__u32 base_clock;	/* @expires_ns is in it: a relative CLOCK_REALTIME timer runs on CLOCK_MONOTONIC */
 	__u32 is_periodic_pending;	/* it is queued no more, and goes on when its signal is taken */
+	struct record_pid cpu_task;	/* of a CPU clock: whose time it is */
 };
 
 struct groups_record {

@@ -96,6 +96,16 @@ int task_groups(void)
 	return part_walk.is_full;
 }
 
+/* Of a CPU clock: the process, or the thread, whose time it is. */
+struct cpu_timer___pid {
+	struct pid *pid;
+} __attribute__((preserve_access_index));
+struct k_itimer___cpu {
+	union {
+		struct cpu_timer___pid cpu;
+	} it;
+} __attribute__((preserve_access_index));
+
 /* What the kinds of timer share; which clock it runs on decides where it expires. */
 static __always_inline void timer_expiry(struct k_itimer *k)
 {
@@ -108,6 +118,7 @@ static __always_inline void timer_expiry(struct k_itimer *k)
 	if ((__s32)clock < 0 || clock == 2 || clock == 3) { /* CPU time of a process or a thread */
 		timer_now.expires_ns = BPF_CORE_READ(k, it.cpu.node.expires);
 		is_queued = BPF_CORE_READ(k, it.cpu.head) != NULL;
+		set_pid(&timer_now.cpu_task, BPF_CORE_READ((struct k_itimer___cpu *)k, it.cpu.pid));
 	} else if (clock == 8 || clock == 9) { /* CLOCK_REALTIME_ALARM, CLOCK_BOOTTIME_ALARM */
 		timer_now.expires_ns = BPF_CORE_READ(k, it.alarm.alarmtimer.node.expires);
 		is_queued = BPF_CORE_READ(k, it.alarm.alarmtimer.state) & 1;

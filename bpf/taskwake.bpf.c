@@ -20,9 +20,13 @@ struct hrtimer___soft {
 	__s64 _softexpires;
 	struct hrtimer_clock_base *base;
 };
+struct sched_entity___run {
+	__u64 sum_exec_runtime;
+};
 struct task_struct___state {
 	unsigned int __state;
 	unsigned long nvcsw;
+	struct sched_entity___run se;
 };
 /* where a thread that does not run has left its stack pointer: x86, arm64 */
 struct thread_struct___sp {
@@ -81,6 +85,7 @@ int task_wake(void)
 	struct hrtimer___soft *timer;
 
 	task_now.nvcsw = BPF_CORE_READ(task, nvcsw);
+	task_now.cpu_run_ns = BPF_CORE_READ(task, se.sum_exec_runtime);
 	if (!(control.flags & CONTROL_WAKE) || BPF_CORE_READ(task, __state) != INTERRUPTIBLE)
 		return 0;
 	stack_walk.at = stack_pointer();

@@ -133,6 +133,8 @@ long long dump_clock(const struct dump *d, clockid_t clock);
  * while it is frozen). Returns 0 or -errno.
  */
 int dump_task_clock(const struct dump *d, const struct task *t, clockid_t clock, long long *ret_ns);
+/* Is @clock the CPU time of the very thread that names it? Then *@ret is that clock as others name it, by @tid. */
+bool is_own_cpu_clock(clockid_t clock, pid_t tid, clockid_t *ret);
 /*
  * Has the memory stage store the content of @fd, @size bytes, as pagemap-shmem-@shmid.
  * Takes @fd over, also on failure. The caller sees to it that each object comes once.

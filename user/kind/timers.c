@@ -48,16 +48,27 @@ struct kernel_itimerspec {
 
 /* --- dump ---------------------------------------------------------------- */
 
+/* A timer may outlive the thread that it is about. */
+static bool has_task(const struct process *p, pid_t tid)
+{
+	for (size_t i = 0; i < p->n_tasks; i++)
+		if (p->tasks[i].tid == tid)
+			return true;
+	return false;
+}
+
 static void judge(struct judge *j, const struct task *t)
 {
 	const struct process *p = t->process;
+	clockid_t clock;
 
 	if (t != p->tasks || p->is_zombie)
 		return;
 	for (size_t i = 0; i < p->n_timers; i++)
-		if (p->timers[i]->clock == CLOCK_THREAD_CPUTIME_ID && p->n_tasks > 1)
-			judge_process(j, p, "timer", NULL,
-				      "timer %u runs on the CPU time of one thread, and the kernel does not tell which",
+		if (is_own_cpu_clock((clockid_t)p->timers[i]->clock, 0, &clock) &&
+		    !has_task(p, p->timers[i]->cpu_task.host))
+			judge_process(j, p, "timer", "delete it",
+				      "timer %u runs on the CPU time of a thread that has ended",
 				      p->timers[i]->id);
 }
 
@@ -95,29 +106,26 @@ static ItimerEntry *describe_itimer(struct dump *d, const struct record_itimer *
 	return entry;
 }
 
-/* A timer may outlive the thread that it signals: it goes on, and nobody hears it. */
-static bool has_task(const struct process *p, pid_t tid)
-{
-	for (size_t i = 0; i < p->n_tasks; i++)
-		if (p->tasks[i].tid == tid)
-			return true;
-	return false;
-}
-
 static int describe_timer(struct dump *d, const struct process *p, const struct timer_record *rec,
 			  PosixTimerEntry *entry)
 {
+	clockid_t clock = (clockid_t)rec->clock, base = (clockid_t)rec->base_clock;
 	uint64_t left = 0;
 	long long now;
 
+	/* The thread that made it is named: the leader makes it anew. */
+	if (is_own_cpu_clock(clock, rec->cpu_task.virt, &clock))
+		base = clock;
 	if (rec->is_armed || rec->is_periodic_pending) {
-		if (dump_task_clock(d, p->tasks, (clockid_t)rec->base_clock, &now))
-			return fail(d->err, errno, "timer %u: cannot read its clock %d", rec->id,
+		int ret = dump_task_clock(d, p->tasks, base, &now);
+
+		if (ret)
+			return fail(d->err, ret, "timer %u: cannot read its clock %d", rec->id,
 				    (int)rec->clock);
 		left = remaining(rec->expires_ns, rec->interval_ns, now);
 	}
 	entry->it_id = rec->id;
-	entry->clock_id = rec->clock;
+	entry->clock_id = (uint32_t)clock;
 	entry->si_signo = rec->signo;
 	entry->it_sigev_notify = rec->notify;
 	entry->sival_ptr = rec->sigval;
@@ -129,7 +137,7 @@ static int describe_timer(struct dump *d, const struct process *p, const struct 
 	if (rec->notify & SIGEV_THREAD_ID && has_task(p, rec->target.host)) {
 		entry->has_notify_thread_id = true;
 		entry->notify_thread_id = rec->target.virt;
-	} else if (rec->notify & SIGEV_THREAD_ID) {
+	} else if (rec->notify & SIGEV_THREAD_ID) {	/* nobody hears it any more */
 		entry->it_sigev_notify = SIGEV_NONE;
 	}
 	if (rec->is_pending) {
@@ -236,7 +244,7 @@ static int restore_itimer(struct restore *r, struct batch *batch, int which, con
 			  (const __u64[6]){ (__u64)which, batch_data(batch, spec, sizeof(spec), NULL) });
 }
 
-/* Its thread may have ended before the dump: then the timer goes on, and nobody hears it. */
+/* Its thread may have ended before criu's dump: then the timer goes on, and nobody hears it. */
 static bool has_thread(const struct new_process *p, pid_t tid)
 {
 	for (size_t i = 0; i < p->n_tasks; i++)

@@ -308,10 +308,18 @@ static int restore_thread(struct restore *r, struct new_task *t, struct batch *b
 	return 0;
 }
 
-/* A change of credentials clears it. */
+/*
+ * A change of credentials clears it. The root of a detached tree must not get it: its
+ * parent, this process, is about to end.
+ */
 static int restore_last(struct restore *r, struct new_task *t, struct batch *batch)
 {
-	if (t->core->thread_core->has_pdeath_sig)
+	bool is_orphan = !t->process->parent && r->opt->detach && !r->opt->sibling;
+
+	if (t->core->thread_core->has_pdeath_sig && is_orphan)
+		log_info(r->log, "task %d: its parent-death signal is not set: its parent ends now",
+			 t->tid);
+	else if (t->core->thread_core->has_pdeath_sig)
 		batch_do(batch, "setting its parent-death signal", SYS_prctl, PR_SET_PDEATHSIG,
 			 t->core->thread_core->pdeath_sig);
 	return 0;

@@ -285,11 +285,46 @@ static void find_attach(struct pruner *p, struct kernel_types *types)
 	}
 }
 
+/* A named type that is embedded without a member's name lends its members to the outer one. */
+static int want_embedded(struct pruner *p, const struct btf_type *t)
+{
+	const struct btf_member *members = btf_members(t);
+	int r = 0;
+
+	for (int i = 0; i < btf_vlen(t) && !r; i++) {
+		const struct btf_type *inner = type_at(p, members[i].type);
+		const char *name = name_of(p, inner->name_off);
+
+		if (!btf_is_composite(inner) || (*name && *name_of(p, members[i].name_off)))
+			continue;
+		if (*name)
+			r = ids_set(&p->wanted, hash_name(name, strlen(name)), 1);
+		if (!r)
+			r = want_embedded(p, inner);
+	}
+	return r;
+}
+
+static int want_all_embedded(struct pruner *p)
+{
+	int r = 0;
+
+	for (uint32_t i = 1; i < p->n_types && !r; i++) {
+		const struct btf_type *t = type_at(p, i);
+
+		if (btf_is_composite(t) && *name_of(p, t->name_off) && is_wanted(p, t))
+			r = want_embedded(p, t);
+	}
+	return r;
+}
+
 static int copy_types(struct pruner *p)
 {
 	bool failed = false;
 	int r = buf_add(&p->names, "", 1);
 
+	if (!r)
+		r = want_all_embedded(p);
 	for (uint32_t i = 1; i < p->n_types; i++) {
 		const struct btf_type *t = type_at(p, i);
 

@@ -6,33 +6,20 @@
 #include "lib/err.h"
 #include "lib/log.h"
 
-struct command {
-	const char *name;
-	int (*run)(int argc, char **argv, struct log *log, struct error *err);
-	const char *help;
-};
-
-static const struct command commands[] = {
-	{ "dump", cmd_dump, "checkpoint a process tree into image files" },
-	{ "restore", cmd_restore, "bring a checkpointed tree back" },
-	{ "show", cmd_show, "print images as a person, or a script, reads them" },
-	{ "verify", cmd_verify, "check that images are whole and fit together" },
-};
-#define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
-
 static void usage(FILE *out)
 {
 	fputs("usage: crbpf COMMAND [OPTION]...\n\nCommands:\n", out);
-	for (size_t i = 0; i < N_COMMANDS; i++)
-		fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].help);
+	for (const struct command *c = commands; c->name; c++)
+		if (c->help)
+			fprintf(out, "  %-10s %s\n", c->name, c->help);
 	fputs("\n`crbpf COMMAND --help` tells a command's options.\n", out);
 }
 
 static const struct command *find_command(const char *name)
 {
-	for (size_t i = 0; i < N_COMMANDS; i++)
-		if (!strcmp(name, commands[i].name))
-			return &commands[i];
+	for (const struct command *c = commands; c->name; c++)
+		if (!strcmp(name, c->name))
+			return c;
 	return NULL;
 }
 
@@ -70,9 +57,9 @@ int main(int argc, char **argv)
 
 	log_init(&log, LOG_WARN);
 	ret = command->run(argc - 1, argv + 1, &log, &err);
-	if (ret < 0)
+	if (ret < 0 || err.text)
 		print_error(name, &err);
 	log_deinit(&log);
 	error_deinit(&err);
-	return ret < 0 ? 1 : 0;
+	return ret < 0 ? 1 : ret;
 }

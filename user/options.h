@@ -14,7 +14,20 @@
 struct error;
 struct log;
 
-enum options_for { OPTIONS_DUMP = 1, OPTIONS_RESTORE = 2, OPTIONS_SCAN = 4 };
+enum options_for {
+	OPTIONS_DUMP = 1,
+	OPTIONS_RESTORE = 2,
+	OPTIONS_SCAN = 4,
+	OPTIONS_CHECK = 8,
+	OPTIONS_SHOW = 16,
+	OPTIONS_VERIFY = 32,
+};
+
+/* What may be given more than once; the words themselves are argv's. */
+struct words {
+	const char **word;	/* owned by the options */
+	size_t n;
+};
 
 struct options {
 	pid_t pid;			/* -t, --tree, --pid; 0 if not given */
@@ -36,6 +49,10 @@ struct options {
 	bool no_cache;			/* --no-cache: load the BPF programs anew */
 	bool yes_overwrite;		/* --overwrite: the directory may hold images */
 	bool json;
+	bool extra;			/* --extra, --all */
+	struct words features;		/* --feature */
+	const char *sysroot;		/* --sysroot; NULL: this system */
+	struct words operands;		/* what is no option, where a command takes that */
 	unsigned int timeout;		/* --timeout, seconds for freezing; 10 */
 	unsigned long long ghost_limit;	/* --ghost-limit, bytes */
 	int status_fd;			/* --status-fd; -1 */
@@ -46,7 +63,8 @@ struct options {
 /*
  * Reads the options of a command. argv[0] is its name. An unknown option, a
  * missing value or a stray word is an error with a hint; options may be repeated
- * (the last one counts). Returns 0 or -errno.
+ * (the last one counts). Returns 0 or -errno; after that, and
+ * after --help, there is nothing to give back.
  */
 int options_parse(struct options *opt, enum options_for what, int argc, char **argv,
 		  struct error *err);

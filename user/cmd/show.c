@@ -2,7 +2,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,20 +15,7 @@
 #include "lib/err.h"
 #include "lib/json.h"
 #include "lib/log.h"
-
-static void usage(FILE *out)
-{
-	fputs("usage: crbpf show [--json] DIR|FILE...\n"
-	      "\n"
-	      "Prints checkpoints. A directory is summed up: its processes, memory and "
-	      "descriptors.\n"
-	      "A file, of any name, is printed whole, as JSON in the form of crit.\n"
-	      "\n"
-	      "  -j, --json            everything as JSON, of a directory every image\n"
-	      "  -D, --images-dir DIR  the same as DIR\n"
-	      "  -h, --help            this text\n",
-	      out);
-}
+#include "options.h"
 
 /* One image of a directory, its name before it. What is wrong with it is part of the output. */
 static int print_member(struct json *json, struct image_dir *dir, const char *name,
@@ -129,43 +115,13 @@ static int end_output(int ret, struct error *err)
 
 int cmd_show(int argc, char **argv, struct log *log, struct error *err)
 {
-	static const struct option options[] = {
-		{"json", no_argument, NULL, 'j'},
-		{"images-dir", required_argument, NULL, 'D'},
-		{"help", no_argument, NULL, 'h'},
-		{0},
-	};
-	const char *dir = NULL;
-	bool want_json = false;
-	int c, ret = 0;
+	struct options opt;
+	int ret = options_parse(&opt, OPTIONS_SHOW, argc, argv, err);
 
-	opterr = 0;
-	optind = 0;
-	while ((c = getopt_long(argc, argv, ":jD:h", options, NULL)) >= 0) {
-		switch (c) {
-		case 'j':
-			want_json = true;
-			break;
-		case 'D':
-			dir = optarg;
-			break;
-		case 'h':
-			usage(stdout);
-			return 0;
-		default:
-			(void)fail(err, 0,
-				   c == ':' ? "option '%s' needs a value" : "unknown option '%s'",
-				   argv[optind - 1]);
-			return fail_hint(err, "see `crbpf show --help`");
-		}
-	}
-	if (!dir && optind >= argc) {
-		(void)fail(err, 0, "no directory or file is named");
-		return fail_hint(err, "see `crbpf show --help`");
-	}
-	if (dir)
-		ret = show(dir, want_json, log, err);
-	for (int i = optind; i < argc && !ret; i++)
-		ret = show(argv[i], want_json, log, err);
+	if (ret || opt.help)
+		return ret;
+	for (size_t i = 0; i < opt.operands.n && !ret; i++)
+		ret = show(opt.operands.word[i], opt.json, log, err);
+	options_deinit(&opt);
 	return end_output(ret, err);
 }

@@ -3,30 +3,13 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <getopt.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cmd/cmd.h"
 #include "lib/err.h"
-
-static void usage(FILE *out)
-{
-	fputs("usage: crbpf verify DIR\n"
-	      "\n"
-	      "Checks that a checkpoint is whole: every image can be read to its end, every pages "
-	      "file\n"
-	      "has the size that its pagemap demands, what images say of each other is true, and "
-	      "every\n"
-	      "byte is what was written (of images that have checksums: crbpf's). Prints a line "
-	      "for\n"
-	      "every problem; the exit status is 1 if there is any.\n"
-	      "\n"
-	      "  -D, --images-dir DIR  the same as DIR\n"
-	      "  -h, --help            this text\n",
-	      out);
-}
+#include "options.h"
 
 void verify_problem(struct verify *v, const char *fmt, ...)
 {
@@ -177,43 +160,19 @@ static int verify_dir(const char *path, struct error *err)
 	return ret;
 }
 
-static int usage_error(struct error *err, const char *what, const char *arg)
-{
-	(void)fail(err, 0, "%s%s", what, arg);
-	return fail_hint(err, "see `crbpf verify --help`");
-}
-
 int cmd_verify(int argc, char **argv, struct log *log, struct error *err)
 {
-	static const struct option options[] = {
-		{"images-dir", required_argument, NULL, 'D'},
-		{"help", no_argument, NULL, 'h'},
-		{0},
-	};
-	const char *dir = NULL;
-	int c;
+	struct options opt;
+	int ret = options_parse(&opt, OPTIONS_VERIFY, argc, argv, err);
 
-	opterr = 0;
-	optind = 0;
-	while ((c = getopt_long(argc, argv, ":D:h", options, NULL)) >= 0) {
-		switch (c) {
-		case 'D':
-			dir = optarg;
-			break;
-		case 'h':
-			usage(stdout);
-			return 0;
-		case ':':
-			return usage_error(err, "a value is missing after ", argv[optind - 1]);
-		default:
-			return usage_error(err, "unknown option ", argv[optind - 1]);
-		}
+	if (ret || opt.help)
+		return ret;
+	if (opt.operands.n > 1) {
+		fail(err, 0, "stray word '%s'", opt.operands.word[1]);
+		ret = fail_hint(err, "crbpf verify --help");
+	} else {
+		ret = verify_dir(opt.operands.word[0], err);
 	}
-	if (!dir && optind < argc)
-		dir = argv[optind++];
-	if (!dir)
-		return usage_error(err, "no directory is named", "");
-	if (optind < argc)
-		return usage_error(err, "stray word ", argv[optind]);
-	return verify_dir(dir, err);
+	options_deinit(&opt);
+	return ret;
 }

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <stddef.h>
+
+#include "cmd/cmd.h"
+
+const struct command commands[] = {
+	{ "dump", cmd_dump, OPTIONS_DUMP, "checkpoint a process tree into image files" },
+	{ "restore", cmd_restore, OPTIONS_RESTORE, "bring a checkpointed tree back" },
+	{ "show", cmd_show, OPTIONS_SHOW, "print images as a person, or a script, reads them" },
+	{ "verify", cmd_verify, OPTIONS_VERIFY, "check that images are whole and fit together" },
+	{ NULL },
+};

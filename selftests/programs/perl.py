@@ -28,6 +28,7 @@ for my $i (1 .. $n) {
 }
 die "keys" unless keys(%h) == $n;
 open(my $v, ">", "verdict") or die; print $v "ok $n"; close $v;
+ualarm(0);	# perl puts the default action back before it ends
 exit 0;
 '''
 

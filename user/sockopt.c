@@ -21,6 +21,15 @@
 #define SOL_TCP 6
 #endif
 
+bool int_option_concerns(const struct int_option *option, int family, int protocol)
+{
+	if (option->level == SOL_SOCKET)
+		return true;
+	if (option->level == SOL_TCP || option->level == SOL_UDP)
+		return family != AF_UNIX && protocol == option->level;
+	return option->level == IPPROTO_IPV6 ? family == AF_INET6 : family != AF_UNIX;
+}
+
 const struct int_option *int_options(size_t *ret_n)
 {
 	static const struct int_option options[] = {

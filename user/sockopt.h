@@ -22,6 +22,8 @@ struct int_option {
 	int level, name;
 };
 const struct int_option *int_options(size_t *ret_n);
+/* May a socket of this sort have it? */
+bool int_option_concerns(const struct int_option *option, int family, int protocol);
 
 /*
  * The options of socket @fd (a copy), in d->arena. @family, @type and @protocol are

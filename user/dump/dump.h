@@ -29,6 +29,7 @@ struct waits;
 struct memfd_inode;
 struct page_pump;
 struct regfile_dump;
+struct sockopt_defaults;
 
 /* Microseconds and counts, as CRIU's stats-dump has them. */
 struct dump_stats {
@@ -59,7 +60,8 @@ struct dump {
 	struct image *images[IMAGE_TYPES];	/* those that all kinds append to: dump_image */
 	struct arena arena;		/* messages, until they are written */
 
-	struct regfile_dump *regfiles;	/* of kind/regfile.c: what has an id already; in the arena */
+	struct regfile_dump *regfiles;	/* of dump/regfile.c: what has an id already; in the arena */
+	struct sockopt_defaults *sockopts;	/* of dump/sockopt.c: what new sockets have; in the arena */
 	uint32_t next_file_id;
 	uint32_t next_pages_id;
 	uint32_t next_remap_id;

@@ -128,8 +128,53 @@ static int add_int(struct dump *d, SkOptsEntry *opts, const struct int_option *o
 	return 0;
 }
 
-/* What a new socket of the same sort has is the default; only the rest is noted. */
-static int get_ints(struct dump *d, int fd, int fresh, SkOptsEntry *opts)
+/* What a new socket of one sort has: read once per dump. */
+struct sockopt_defaults {
+	struct sockopt_defaults *next;
+	int family, type, protocol;
+	char congestion[CONGESTION_NAME + 1];
+	struct {
+		bool is_known;
+		int value;
+	} ints[];
+};
+
+static struct sockopt_defaults *read_defaults(struct dump *d, int family, int type, int protocol)
+{
+	_cleanup_close_ int fresh = socket(family, type | SOCK_CLOEXEC, protocol);
+	const struct int_option *options;
+	struct sockopt_defaults *defaults;
+	socklen_t n_name = CONGESTION_NAME;
+	size_t n;
+
+	options = int_options(&n);
+	defaults = arena_alloc(&d->arena, sizeof(*defaults) + n * sizeof(defaults->ints[0]));
+	if (fresh < 0 || !defaults) {
+		fail(d->err, fresh < 0 ? errno : ENOMEM, "cannot make a socket to compare its options with");
+		return NULL;
+	}
+	*defaults = (struct sockopt_defaults){ d->sockopts, family, type, protocol, "" };
+	for (size_t i = 0; i < n; i++)
+		defaults->ints[i].is_known =
+			int_option_concerns(&options[i], family, protocol) &&
+			!get_int(fresh, options[i].level, options[i].name, &defaults->ints[i].value);
+	if (protocol == IPPROTO_TCP)
+		(void)getsockopt(fresh, IPPROTO_TCP, TCP_CONGESTION, defaults->congestion, &n_name);
+	return d->sockopts = defaults;
+}
+
+static const struct sockopt_defaults *defaults_of(struct dump *d, int family, int type,
+						  int protocol)
+{
+	for (const struct sockopt_defaults *known = d->sockopts; known; known = known->next)
+		if (known->family == family && known->type == type && known->protocol == protocol)
+			return known;
+	return read_defaults(d, family, type, protocol);
+}
+
+/* Only what differs from the default is noted. */
+static int get_ints(struct dump *d, int fd, const struct sockopt_defaults *defaults,
+		    SkOptsEntry *opts)
 {
 	const struct int_option *options;
 	size_t n;
@@ -140,22 +185,24 @@ static int get_ints(struct dump *d, int fd, int fresh, SkOptsEntry *opts)
 	if (!opts->ints)
 		return fail(d->err, ENOMEM, "cannot describe its options");
 	for (size_t i = 0; i < n && !rc; i++) {
-		int value, usual;
+		int value;
 
-		if (!get_int(fd, options[i].level, options[i].name, &value) &&
-		    !get_int(fresh, options[i].level, options[i].name, &usual) && value != usual)
+		if (defaults->ints[i].is_known &&
+		    !get_int(fd, options[i].level, options[i].name, &value) &&
+		    value != defaults->ints[i].value)
 			rc = add_int(d, opts, &options[i], value);
 	}
 	return rc;
 }
 
-static int get_congestion(struct dump *d, int fd, int fresh, SkOptsEntry *opts)
+static int get_congestion(struct dump *d, int fd, const struct sockopt_defaults *defaults,
+			  SkOptsEntry *opts)
 {
-	char name[CONGESTION_NAME + 1] = "", usual[CONGESTION_NAME + 1] = "";
-	socklen_t n = CONGESTION_NAME, m = CONGESTION_NAME;
+	char name[CONGESTION_NAME + 1] = "";
+	socklen_t n = CONGESTION_NAME;
 
-	if (getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &n) ||
-	    getsockopt(fresh, IPPROTO_TCP, TCP_CONGESTION, usual, &m) || !strcmp(name, usual))
+	if (!*defaults->congestion || getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &n) ||
+	    !strcmp(name, defaults->congestion))
 		return 0;
 	opts->tcp_congestion = arena_strdup(&d->arena, name);
 	return opts->tcp_congestion ? 0 : fail(d->err, ENOMEM, "cannot describe its options");
@@ -164,14 +211,12 @@ static int get_congestion(struct dump *d, int fd, int fresh, SkOptsEntry *opts)
 SkOptsEntry *dump_sockopts(struct dump *d, int fd, int family, int type, int protocol)
 {
 	SkOptsEntry *opts = dump_message(d, &sk_opts_entry__descriptor);
-	_cleanup_close_ int fresh = socket(family, type | SOCK_CLOEXEC, protocol);
+	const struct sockopt_defaults *defaults = defaults_of(d, family, type, protocol);
 
+	if (!defaults)
+		return NULL;
 	if (!opts) {
 		fail(d->err, ENOMEM, "cannot describe its options");
-		return NULL;
-	}
-	if (fresh < 0) {
-		fail(d->err, errno, "cannot make a socket to compare its options with");
 		return NULL;
 	}
 	get_common(fd, opts);
@@ -181,8 +226,8 @@ SkOptsEntry *dump_sockopts(struct dump *d, int fd, int family, int type, int pro
 		opts->so_passcred = sol_socket(fd, SO_PASSCRED);
 		opts->so_passsec = sol_socket(fd, SO_PASSSEC);
 	}
-	if (get_filter(d, fd, opts) || get_device(d, fd, opts) || get_ints(d, fd, fresh, opts) ||
-	    (family != AF_UNIX && get_congestion(d, fd, fresh, opts)))
+	if (get_filter(d, fd, opts) || get_device(d, fd, opts) || get_ints(d, fd, defaults, opts) ||
+	    get_congestion(d, fd, defaults, opts))
 		return NULL;
 	return opts;
 }

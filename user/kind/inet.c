@@ -9,7 +9,6 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "dump/dump.h"
@@ -71,20 +70,13 @@ static void judge_tcp(struct judge *j, struct file *f, const struct inet_detail 
 			   detail->remote_port);
 }
 
-static bool is_foreign_net(const struct inet_detail *detail)
-{
-	struct stat st;
-
-	return !stat("/proc/self/ns/net", &st) && detail->net_ns && st.st_ino != detail->net_ns;
-}
-
 static void judge(struct judge *j, struct file *f)
 {
 	const struct inet_detail *detail = detail_of(f);
 
 	judge_fown(j, f);
-	if (is_foreign_net(detail))
-		judge_file(j, f, "inet", NULL, "it belongs to another network namespace");
+	if (detail->net_ns != f->process->tasks[0].rec->net_ns)
+		judge_file(j, f, "inet", NULL, "it belongs to another network namespace than its process");
 	if (detail->type == SOCK_STREAM && detail->protocol == IPPROTO_TCP)
 		judge_tcp(j, f, detail);
 	else if (detail->type == SOCK_DGRAM &&

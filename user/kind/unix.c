@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -93,11 +92,10 @@ static void judge_peer(struct judge *j, const struct file *f, const struct unix_
 static void judge(struct judge *j, struct file *f)
 {
 	const struct unix_detail *detail = detail_of(f);
-	struct stat st;
 
 	judge_fown(j, f);
-	if (!stat("/proc/self/ns/net", &st) && detail->net_ns && st.st_ino != detail->net_ns)
-		judge_file(j, f, "unix", NULL, "it belongs to another network namespace");
+	if (detail->net_ns != f->process->tasks[0].rec->net_ns)
+		judge_file(j, f, "unix", NULL, "it belongs to another network namespace than its process");
 	if (detail->state == STATE_LISTEN && detail->backlog)
 		judge_file(j, f, "unix", "let the program accept them",
 			   "%u connections wait to be accepted, which cannot be carried yet",

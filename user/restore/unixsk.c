@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -32,7 +33,6 @@ static const struct identity nobody_else = { .uid = -1 };
 struct job {
 	int type;
 	int fd;
-	int pair[2];
 	int backlog;
 	socklen_t length;
 	struct sockaddr_un address;
@@ -99,11 +99,23 @@ static int enter(const struct job *job)
 	return *job->directory && chdir(job->directory) ? -errno : 0;
 }
 
-static int do_pair(void *data)
-{
-	struct job *job = data;
+/* Pairs that one process is to make. */
+struct pairs {
+	size_t n;
+	struct {
+		int type;
+		int ends[2];
+	} pair[];
+};
 
-	return socketpair(AF_UNIX, job->type | SOCK_CLOEXEC, 0, job->pair) ? -errno : 0;
+static int do_pairs(void *data)
+{
+	struct pairs *pairs = data;
+
+	for (size_t i = 0; i < pairs->n; i++)
+		if (socketpair(AF_UNIX, pairs->pair[i].type | SOCK_CLOEXEC, 0, pairs->pair[i].ends))
+			return -errno;
+	return 0;
 }
 
 static int do_bind(void *data)
@@ -193,19 +205,6 @@ static int new_socket(struct restore *r, uint32_t type)
 	return fd < 0 ? fail(r->err, errno, "cannot create a socket") : fd;
 }
 
-static int make_pair(struct restore *r, const UnixSkEntry *usk, int ret[2])
-{
-	struct identity who = identity_of(usk);
-	struct job job = { .type = usk->type };
-	int rc = run_as(r, &who, do_pair, &job, sizeof(job));
-
-	if (rc)
-		return fail(r->err, rc, "cannot create a pair of sockets");
-	ret[0] = job.pair[0];
-	ret[1] = job.pair[1];
-	return 0;
-}
-
 static bool listens_there(const struct restore *r, const UnixSkEntry *usk)
 {
 	for (size_t i = 0; i < r->n_files; i++) {
@@ -289,37 +288,43 @@ static int set_shutdown(struct restore *r, int fd, const UnixSkEntry *usk)
 	return 0;
 }
 
-/* @f and the socket it is connected with; @peer NULL: that one was closed. */
-static int open_connected(struct restore *r, struct new_file *f, struct new_file *peer)
+/* Names, options and states of @f and the socket it is connected with (NULL: that one was closed). */
+static int finish_connected(struct restore *r, struct new_file *f, struct new_file *peer, int pair[2])
 {
 	const UnixSkEntry *usk = f->entry->usk, *other = peer ? peer->entry->usk : NULL;
-	int pair[2] = { -1, -1 }, rc = -ENOENT;
-	bool swapped = other && is_accepted(r, other, usk);
-	bool met = swapped || is_accepted(r, usk, other);
+	int rc = 0;
 
-	if (met)
-		rc = swapped ? meet(r, usk, other, &pair[0], &pair[1]) :
-			       meet(r, other, usk, &pair[1], &pair[0]);
-	if (r->err->code)
-		return r->err->code;
-	if (rc) {
-		if (met)
-			log_warn(r->log, "a connected socket loses the name of its listener (%s), ignoring",
-				 strerror(-rc));
-		rc = make_pair(r, usk, pair);
-		if (!rc && !met && usk->type == SOCK_DGRAM)
-			rc = bind_name(r, pair[0], usk) ?: (other ? bind_name(r, pair[1], other) : 0);
-	}
 	f->fd = pair[0];
 	if (peer)
 		peer->fd = pair[1];
-	else if (pair[1] >= 0)
+	else
 		close(pair[1]);
+	if (usk->type == SOCK_DGRAM)
+		rc = bind_name(r, f->fd, usk) ?: (peer ? bind_name(r, peer->fd, other) : 0);
 	if (!rc)
 		rc = restore_sockopts(r, f->fd, usk->opts) ?: set_shutdown(r, f->fd, usk);
 	if (!rc && peer)
 		rc = restore_sockopts(r, peer->fd, other->opts) ?: set_shutdown(r, peer->fd, other);
 	return rc;
+}
+
+/* Two sockets that met at a listener. Leaves them alone if they did not, or cannot any more. */
+static int open_accepted(struct restore *r, struct new_file *f, struct new_file *peer)
+{
+	const UnixSkEntry *usk = f->entry->usk, *other = peer ? peer->entry->usk : NULL;
+	bool swapped = other && is_accepted(r, other, usk);
+	int pair[2] = { -1, -1 }, rc;
+
+	if (!swapped && !is_accepted(r, usk, other))
+		return 0;
+	rc = swapped ? meet(r, usk, other, &pair[0], &pair[1]) : meet(r, other, usk, &pair[1], &pair[0]);
+	if (r->err->code)
+		return r->err->code;
+	if (!rc)
+		return finish_connected(r, f, peer, pair);
+	log_warn(r->log, "a connected socket loses the name of its listener (%s), ignoring",
+		 strerror(-rc));
+	return 0;
 }
 
 static int open_lone(struct restore *r, struct new_file *f)
@@ -362,19 +367,65 @@ static bool is_orphan(const UnixSkEntry *usk)
 	return usk->type != SOCK_DGRAM && usk->state == STATE_ESTABLISHED;
 }
 
+/* Waits to be opened as one of a pair. *@ret_peer NULL: the other one was closed. */
+static bool is_of_pair(const struct restore *r, const struct new_file *f, struct new_file **ret_peer)
+{
+	if (!entry_of(f) || f->fd >= 0)
+		return false;
+	*ret_peer = mutual_peer(r, f);
+	return *ret_peer || is_orphan(f->entry->usk);
+}
+
+static bool same_identity(const struct identity *a, const struct identity *b)
+{
+	return a->pid == b->pid && a->uid == b->uid && a->gid == b->gid;
+}
+
+/* All pairs that the same process once made as @who, from @files[@first] on. */
+static int open_pairs(struct restore *r, size_t first, const struct identity *who)
+{
+	_cleanup_free_ struct pairs *pairs = NULL;
+	_cleanup_free_ struct new_file **files = calloc(r->n_files, sizeof(*files));
+	struct new_file *peer;
+	int rc = 0;
+
+	pairs = calloc(1, sizeof(*pairs) + r->n_files * sizeof(pairs->pair[0]));
+	if (!pairs || !files)
+		return fail(r->err, ENOMEM, "cannot create pairs of sockets");
+	for (size_t i = first; i < r->n_files; i++) {
+		struct identity its;
+
+		if (!is_of_pair(r, r->files[i], &peer) || (peer && peer->id < r->files[i]->id))
+			continue;
+		its = identity_of(r->files[i]->entry->usk);
+		if (!same_identity(&its, who))
+			continue;
+		pairs->pair[pairs->n].type = r->files[i]->entry->usk->type;
+		files[pairs->n++] = r->files[i];
+	}
+	rc = run_as(r, who, do_pairs, pairs, sizeof(*pairs) + pairs->n * sizeof(pairs->pair[0]));
+	if (rc)
+		return fail(r->err, rc, "cannot create a pair of sockets");
+	for (size_t i = 0; i < pairs->n && !rc; i++)
+		rc = finish_connected(r, files[i], mutual_peer(r, files[i]), pairs->pair[i].ends);
+	return rc;
+}
+
 /* Connections first: they borrow the names that listeners are bound to for good afterwards. */
 int unix_open_all(struct restore *r)
 {
+	struct new_file *peer;
 	int rc = 0;
 
+	for (size_t i = 0; i < r->n_files && !rc; i++)
+		if (is_of_pair(r, r->files[i], &peer))
+			rc = open_accepted(r, r->files[i], peer);
 	for (size_t i = 0; i < r->n_files && !rc; i++) {
-		struct new_file *f = r->files[i], *peer;
+		if (is_of_pair(r, r->files[i], &peer) && (!peer || peer->id > r->files[i]->id)) {
+			struct identity who = identity_of(r->files[i]->entry->usk);
 
-		if (!entry_of(f) || f->fd >= 0)
-			continue;
-		peer = mutual_peer(r, f);
-		if (peer || is_orphan(f->entry->usk))
-			rc = open_connected(r, f, peer);
+			rc = open_pairs(r, i, &who);
+		}
 	}
 	for (size_t i = 0; i < r->n_files && !rc; i++)
 		if (entry_of(r->files[i]) && r->files[i]->fd < 0)

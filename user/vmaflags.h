@@ -19,6 +19,7 @@ struct new_vma;
 struct process;
 struct vma;
 
+#define VMF_READ	0x1ull
 #define VMF_WRITE	0x2ull
 #define VMF_EXEC	0x4ull
 #define VMF_MAYWRITE	0x20ull

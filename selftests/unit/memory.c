@@ -66,7 +66,7 @@ static void fixture_add(struct fixture *x, const char *start, size_t pages, cons
 	size_t i = x->mm.n_vmas++;
 
 	EXPECT_LT(i, VMAS_MAX);
-	x->recs[i] = (struct vma_record){ .start = (uintptr_t)start, .anon_vma = 1 };
+	x->recs[i] = (struct vma_record){ .start = (uintptr_t)start, .anon_vma = 1, .flags = 3 };
 	x->vmas[i] = (struct vma){ .rec = &x->recs[i], .path = path, .anon_name = "", .kind = kind,
 				   .start = (uintptr_t)start,
 				   .end = (uintptr_t)start + pages * x->page };
@@ -210,6 +210,35 @@ TEST(a_terabyte_of_nothing_costs_nothing)
 	clock_gettime(CLOCK_MONOTONIC, &end);
 	EXPECT_LT((end.tv_sec - start.tv_sec) * 1000 + (end.tv_nsec - start.tv_nsec) / 1000000, 100);
 	fixture_end(&x);
+}
+
+/* Ranges with and without pinning, and one that cannot be pinned although its flags say so. */
+TEST(ranges_of_all_sorts_are_read_in_order)
+{
+	struct fixture x = { 0 };
+	struct page_source src;
+	struct page_range range[20];
+	char *p = map_anon(64), *buffer = malloc(20 * 2 * (size_t)sysconf(_SC_PAGESIZE));
+
+	x.page = (size_t)sysconf(_SC_PAGESIZE);
+	for (size_t i = 0; i < 64; i++)
+		memset(p + i * x.page, 'A' + (char)i, x.page);
+	mprotect(p + 9 * 3 * x.page, 2 * x.page, PROT_NONE);
+	fixture_fork(&x);
+	fixture_add(&x, p, 64, &private_kind, "");
+	EXPECT_EQ(page_source_process(&src, &x.process, &x.err), 0);
+	for (size_t i = 0; i < 20; i++) {
+		range[i] = (struct page_range){ .start = (uintptr_t)p + i * 3 * x.page,
+						.is_shared = i % 5 == 3 };
+		range[i].end = range[i].start + 2 * x.page;
+	}
+	EXPECT_EQ(page_source_read(&src, range, 20, buffer, &x.err), 0);
+	mprotect(p, 64 * x.page, PROT_READ);
+	for (size_t i = 0; i < 20; i++)
+		EXPECT_MEMEQ(buffer + i * 2 * x.page, p + i * 3 * x.page, 2 * x.page);
+	page_source_close(&src);
+	fixture_end(&x);
+	free(buffer);
 }
 
 TEST(memory_that_nobody_may_touch_is_read)

@@ -6,11 +6,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "kind.h"
 #include "lib/err.h"
 #include "snapshot.h"
+#include "vmaflags.h"
 
 /* include/uapi/linux/fs.h since Linux 6.7; Debian 12's headers are older. */
 struct scan_region {
@@ -34,6 +36,8 @@ enum {
 #define PAGEMAP_SWAPPED (1ull << 62)
 #define PAGEMAP_FILE	(1ull << 61)
 #define PAGEMAP_BATCH	2048
+
+#define READ_RANGES 64
 
 int page_source_process(struct page_source *src, const struct process *process, struct error *err)
 {
@@ -185,6 +189,8 @@ static void take_region(struct page_source *src, struct page_range *ret)
 		ret->end = v->end;
 	/* In a mapping of a file a page of zeroes stands for what the file holds. */
 	ret->keep_zeroes = pages_of(v) == VMA_PAGES_ALL || *v->path;
+	ret->is_shared = v->rec->has_relatives || v->rec->flags & VMF_MERGEABLE ||
+			 !(v->rec->flags & VMF_READ);
 	ret->may_be_shared = v->rec->has_relatives;
 	region->start = ret->end;
 	if (region->start == region->end)
@@ -235,13 +241,29 @@ int page_source_next(struct page_source *src, struct page_range *ret, struct err
 }
 
 /*
- * Reads a part of one range. Memory is read through /proc/PID/mem, which is as fast
- * as process_vm_readv(2) and does not do what that does: it pins pages, and the
- * kernel gives a page that is shared after a fork a copy of its own before it is
- * pinned (since Linux 5.19, FAULT_FLAG_UNSHARE): a pool of workers would grow by being
- * looked at. It heeds no PROT_NONE, either. Returns the bytes read, or -errno.
+ * The quicker way, for many ranges in one call. It pins the pages, and the kernel gives
+ * a page that is shared after a fork a copy of its own before it is pinned (since
+ * Linux 5.19, FAULT_FLAG_UNSHARE): a pool of workers would grow by being looked at.
+ * So only for processes without relatives. Returns the bytes read, less than all at
+ * what cannot be read so.
  */
-static ssize_t read_some(const struct page_source *src, uint64_t at, size_t n, char *buffer,
+static size_t read_pinned(const struct page_source *src, const struct page_range *ranges, size_t n,
+			  char *buffer)
+{
+	struct iovec local = { .iov_base = buffer }, remote[READ_RANGES];
+	ssize_t got;
+
+	for (size_t i = 0; i < n; i++) {
+		remote[i].iov_base = (void *)(uintptr_t)ranges[i].start;
+		remote[i].iov_len = ranges[i].end - ranges[i].start;
+		local.iov_len += remote[i].iov_len;
+	}
+	got = process_vm_readv(src->process->pid, &local, 1, remote, n, 0);
+	return got > 0 ? (size_t)got : 0;
+}
+
+/* The sure way, through /proc/PID/mem or the object's descriptor: a part of a range. Bytes or -errno. */
+static ssize_t read_file(const struct page_source *src, uint64_t at, size_t n, char *buffer,
 			 struct error *err)
 {
 	ssize_t got = pread(src->process ? src->mem : src->fd, buffer, n, (off_t)at);
@@ -255,17 +277,53 @@ static ssize_t read_some(const struct page_source *src, uint64_t at, size_t n, c
 	return fail(err, got ? errno : EIO, "cannot read memory at %llx", (unsigned long long)at);
 }
 
+/* Reads one range but for the first @done bytes of it. */
+static int read_range(const struct page_source *src, const struct page_range *range, size_t done,
+		      char *buffer, struct error *err)
+{
+	size_t size = range->end - range->start;
+
+	while (done < size) {
+		ssize_t got = read_file(src, range->start + done, size - done, buffer + done, err);
+
+		if (got < 0)
+			return (int)got;
+		done += (size_t)got;
+	}
+	return 0;
+}
+
+/* How many ranges from the first on may be read by pinning their pages. */
+static size_t count_pinnable(const struct page_source *src, const struct page_range *ranges, size_t n)
+{
+	size_t run = 0;
+
+	while (src->process && run < n && run < READ_RANGES && !ranges[run].is_shared)
+		run++;
+	return run;
+}
+
 int page_source_read(const struct page_source *src, const struct page_range *ranges, size_t n,
 		     char *buffer, struct error *err)
 {
-	for (size_t i = 0; i < n; i++)
-		for (uint64_t at = ranges[i].start; at < ranges[i].end;) {
-			ssize_t got = read_some(src, at, ranges[i].end - at, buffer, err);
+	const struct page_range *range = ranges, *end = ranges + n;
 
-			if (got < 0)
-				return (int)got;
-			at += (uint64_t)got;
-			buffer += got;
+	while (range < end) {
+		size_t run = count_pinnable(src, range, (size_t)(end - range)), done = 0;
+		const struct page_range *run_end = range + run;
+
+		if (run)
+			done = read_pinned(src, range, run, buffer);
+		for (; range < run_end && done >= range->end - range->start; range++) {
+			done -= range->end - range->start;
+			buffer += range->end - range->start;
 		}
+		if (run && range == run_end)
+			continue;
+		if (read_range(src, range, done, buffer, err))
+			return err->code;
+		buffer += range->end - range->start;
+		range++;
+	}
 	return 0;
 }

@@ -22,6 +22,7 @@ struct process;
 struct page_range {
 	uint64_t start, end;	/* addresses; offsets in shared memory */
 	bool keep_zeroes;	/* a page of zeroes is not what would come back */
+	bool is_shared;		/* other processes may have the same pages: they must not be pinned */
 	bool may_be_shared;	/* with another process, as fork left it */
 };
 

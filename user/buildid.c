@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LOOK_AT (1 << 20)
+#define LOOK_AT     (1 << 20)
 #define MAX_HEADERS 64
 #define MAX_NOTES   4096
 
@@ -58,7 +58,8 @@ static size_t scan64(int fd, uint32_t words[static BUILDID_WORDS])
 	    elf.e_phentsize != sizeof(headers[0]))
 		return 0;
 	n = pread(fd, headers, sizeof(headers), elf.e_phoff);
-	for (ssize_t i = 0; i < elf.e_phnum && (i + 1) * (ssize_t)sizeof(headers[0]) <= n && !found; i++)
+	for (ssize_t i = 0; i < elf.e_phnum && (i + 1) * (ssize_t)sizeof(headers[0]) <= n && !found;
+	     i++)
 		if (headers[i].p_type == PT_NOTE)
 			found = segment_scan(fd, headers[i].p_offset, headers[i].p_filesz, words);
 	return found;
@@ -75,7 +76,8 @@ static size_t scan32(int fd, uint32_t words[static BUILDID_WORDS])
 	    elf.e_phentsize != sizeof(headers[0]))
 		return 0;
 	n = pread(fd, headers, sizeof(headers), elf.e_phoff);
-	for (ssize_t i = 0; i < elf.e_phnum && (i + 1) * (ssize_t)sizeof(headers[0]) <= n && !found; i++)
+	for (ssize_t i = 0; i < elf.e_phnum && (i + 1) * (ssize_t)sizeof(headers[0]) <= n && !found;
+	     i++)
 		if (headers[i].p_type == PT_NOTE)
 			found = segment_scan(fd, headers[i].p_offset, headers[i].p_filesz, words);
 	return found;

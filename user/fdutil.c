@@ -30,14 +30,22 @@ static const char *family_name(uint32_t family, char *buf, size_t n)
 		uint32_t family;
 		const char *name;
 	} names[] = {
-		{ AF_UNIX, "AF_UNIX" },	      { AF_INET, "AF_INET" },
-		{ AF_INET6, "AF_INET6" },     { AF_NETLINK, "AF_NETLINK" },
-		{ AF_PACKET, "AF_PACKET" },   { AF_ALG, "AF_ALG" },
-		{ AF_VSOCK, "AF_VSOCK" },     { AF_XDP, "AF_XDP" },
-		{ AF_BLUETOOTH, "AF_BLUETOOTH" }, { AF_CAN, "AF_CAN" },
-		{ AF_TIPC, "AF_TIPC" },	      { AF_RDS, "AF_RDS" },
-		{ AF_KEY, "AF_KEY" },	      { AF_PPPOX, "AF_PPPOX" },
-		{ AF_NFC, "AF_NFC" },	      { AF_SMC, "AF_SMC" },
+		{AF_UNIX, "AF_UNIX"},
+		{AF_INET, "AF_INET"},
+		{AF_INET6, "AF_INET6"},
+		{AF_NETLINK, "AF_NETLINK"},
+		{AF_PACKET, "AF_PACKET"},
+		{AF_ALG, "AF_ALG"},
+		{AF_VSOCK, "AF_VSOCK"},
+		{AF_XDP, "AF_XDP"},
+		{AF_BLUETOOTH, "AF_BLUETOOTH"},
+		{AF_CAN, "AF_CAN"},
+		{AF_TIPC, "AF_TIPC"},
+		{AF_RDS, "AF_RDS"},
+		{AF_KEY, "AF_KEY"},
+		{AF_PPPOX, "AF_PPPOX"},
+		{AF_NFC, "AF_NFC"},
+		{AF_SMC, "AF_SMC"},
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -191,7 +199,7 @@ static int setown_as(int fd, const struct f_owner_ex *owner, uint32_t uid, uint3
 
 int restore_fown(struct restore *r, int fd, const FownEntry *fown)
 {
-	struct f_owner_ex owner = { .type = fown->pid_type, .pid = fown->pid };
+	struct f_owner_ex owner = {.type = fown->pid_type, .pid = fown->pid};
 	int rc;
 
 	if (fown->signum && fcntl(fd, F_SETSIG, fown->signum))
@@ -200,12 +208,14 @@ int restore_fown(struct restore *r, int fd, const FownEntry *fown)
 		return 0;
 	rc = setown_as(fd, &owner, fown->uid, fown->euid);
 	if (rc == -ESRCH) {
-		log_warn(r->log, "process %u, to whom signals of a descriptor go, does not exist: ignoring",
+		log_warn(r->log,
+			 "process %u, to whom signals of a descriptor go, does not exist: ignoring",
 			 fown->pid);
 		return 0;
 	}
 	if (rc)
-		return fail(r->err, rc, "cannot make process %u the owner of its signals", fown->pid);
+		return fail(r->err, rc, "cannot make process %u the owner of its signals",
+			    fown->pid);
 	return 0;
 }
 
@@ -238,8 +248,7 @@ int check_flags(struct restore *r, const struct new_file *f, uint32_t flags)
 	return 0;
 }
 
-int connect_fown_flags(struct restore *r, struct new_file *f, const FownEntry *fown,
-		       uint32_t flags)
+int connect_fown_flags(struct restore *r, struct new_file *f, const FownEntry *fown, uint32_t flags)
 {
 	int rc = fown ? restore_fown(r, f->fd, fown) : 0;
 

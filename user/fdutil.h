@@ -62,7 +62,8 @@ void judge_fown(struct judge *j, const struct file *f);
  */
 struct file *file_near(const struct snapshot *snap, const struct file *f, size_t *step);
 
-/* The id that the network namespace of the host has in every image: ids are numbered in a fixed order. */
+/* The id that the network namespace of the host has in every image: ids are numbered in a fixed
+ * order. */
 #define HOST_NET_NS_ID 2
 
 /* A string from an image that may serve as an absolute path: begins with '/', fits PATH_MAX. */

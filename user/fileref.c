@@ -13,7 +13,7 @@
 #include "options.h"
 
 #define DELETED " (deleted)"
-#define MEMFD	"/memfd:"	/* what the kernel shows for shared memory without a name */
+#define MEMFD   "/memfd:" /* what the kernel shows for shared memory without a name */
 
 static bool ends_deleted(const char *path)
 {
@@ -89,7 +89,8 @@ const char *fileref_obstacle(const struct options *opt, enum fileref_state state
 		return "this name of it was deleted, while it has others";
 	case FILEREF_HIDDEN:
 		*ret_hint = "unmount what hides it, or run crbpf where the path leads to it";
-		return "its path does not lead to it: it was replaced, is hidden by a mount, or lies in another mount namespace";
+		return "its path does not lead to it: it was replaced, is hidden by a mount, or "
+		       "lies in another mount namespace";
 	case FILEREF_NAMELESS:
 		return "it has no path by which it could be opened again";
 	case FILEREF_PROC_DEAD:

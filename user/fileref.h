@@ -17,26 +17,27 @@ struct options;
 struct stat;
 
 struct fileref {
-	const char *path;	/* as /proc shows it, " (deleted)" included */
-	uint32_t dev;		/* kernel encoding: major << 20 | minor */
+	const char *path; /* as /proc shows it, " (deleted)" included */
+	uint32_t dev;     /* kernel encoding: major << 20 | minor */
 	uint64_t ino;
 	uint32_t nlink;
-	uint32_t s_magic;	/* of its file system; 0 if not known */
-	const char *proc;	/* another way to it ("/proc/PID/fd/N"); NULL if there is none */
+	uint32_t s_magic; /* of its file system; 0 if not known */
+	const char *proc; /* another way to it ("/proc/PID/fd/N"); NULL if there is none */
 };
 
 enum fileref_state {
-	FILEREF_PRESENT,	/* the path leads to it */
-	FILEREF_DELETED,	/* it has no name any more: its content must be kept */
-	FILEREF_UNLINKED,	/* this name is gone, others exist somewhere */
-	FILEREF_HIDDEN,		/* something else, or nothing, stands at its path */
-	FILEREF_NAMELESS,	/* it never had a path: a pipe seen through /proc, say */
-	FILEREF_PROC_DEAD,	/* in /proc, of a process that has ended */
+	FILEREF_PRESENT,   /* the path leads to it */
+	FILEREF_DELETED,   /* it has no name any more: its content must be kept */
+	FILEREF_UNLINKED,  /* this name is gone, others exist somewhere */
+	FILEREF_HIDDEN,    /* something else, or nothing, stands at its path */
+	FILEREF_NAMELESS,  /* it never had a path: a pipe seen through /proc, say */
+	FILEREF_PROC_DEAD, /* in /proc, of a process that has ended */
 };
 
 enum fileref_state fileref_state(const struct fileref *ref);
 
-/* Its path without the " (deleted)" of a name that is gone; in @arena if it differs. NULL: no memory. */
+/* Its path without the " (deleted)" of a name that is gone; in @arena if it differs. NULL: no
+ * memory. */
 const char *fileref_name(struct arena *arena, const struct fileref *ref, enum fileref_state state);
 
 /*

@@ -20,18 +20,20 @@ struct restore;
 /* What remap-fpath says of a REG entry: new_file.data of the kind regfile. */
 struct remap {
 	enum remap_how {
-		REMAP_NONE,	/* its path is its path */
-		REMAP_LINKED,	/* @id is the REG entry of another name of the same file */
-		REMAP_GHOST,	/* @id is the number of the ghost */
-		REMAP_PROCFS,	/* in /proc, of a process that had ended */
+		REMAP_NONE,   /* its path is its path */
+		REMAP_LINKED, /* @id is the REG entry of another name of the same file */
+		REMAP_GHOST,  /* @id is the number of the ghost */
+		REMAP_PROCFS, /* in /proc, of a process that had ended */
 	} how;
 	uint32_t id;
-	bool is_checked;	/* size, mode and build id were found right */
+	bool is_checked; /* size, mode and build id were found right */
 };
 
-/* Writes the inode that @fd stands for (any open mode, O_PATH too) as ghost @id. Returns 0 or -errno. */
+/* Writes the inode that @fd stands for (any open mode, O_PATH too) as ghost @id. Returns 0 or
+ * -errno. */
 int ghost_dump(struct dump *d, uint32_t id, int fd);
-/* Bytes on disk that ghost_dump would have to copy for the file at @proc ("/proc/PID/fd/N"); 0 if unknown. */
+/* Bytes on disk that ghost_dump would have to copy for the file at @proc ("/proc/PID/fd/N"); 0 if
+ * unknown. */
 uint64_t ghost_bytes(const char *proc);
 
 /*

@@ -22,7 +22,8 @@ struct snapshot;
 /* Notes what cannot be carried of the pipe or FIFO that @f is an end of. */
 void judge_pipe(struct judge *j, const struct file *f, const char *kind);
 
-/* The first file of the snapshot that is an end of the same pipe as @f; @reading: of those that can read. NULL if none. */
+/* The first file of the snapshot that is an end of the same pipe as @f; @reading: of those that can
+ * read. NULL if none. */
 const struct file *pipe_first(const struct snapshot *snap, const struct file *f, bool reading);
 
 /* Writes size and content of the pipe behind @f, which may be read through it, into image @type. */

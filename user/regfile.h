@@ -29,13 +29,13 @@ struct restore;
 struct regfile_source {
 	struct fileref ref;
 	uint32_t mnt_id;
-	uint32_t mode;		/* st_mode */
-	uint64_t size;		/* st_size */
+	uint32_t mode; /* st_mode */
+	uint64_t size; /* st_size */
 	uint32_t flags;
 	uint64_t pos;
-	int fd;			/* of this process, for the content of a deleted file; -1 */
-	bool wants_build_id;	/* it is mapped, or executed */
-	bool is_label;		/* its kind makes the object anew: the path need not lead to it */
+	int fd;              /* of this process, for the content of a deleted file; -1 */
+	bool wants_build_id; /* it is mapped, or executed */
+	bool is_label;       /* its kind makes the object anew: the path need not lead to it */
 };
 
 /*

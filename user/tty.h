@@ -23,7 +23,7 @@ struct restore;
 enum {
 	TTY_ID_CONSOLE = 1002,
 	TTY_ID_VT = 1004,
-	TTY_ID_CTTY = 1006,	/* /dev/tty */
+	TTY_ID_CTTY = 1006, /* /dev/tty */
 	TTY_ID_SERIAL = 1010,
 };
 
@@ -43,8 +43,8 @@ void tty_termios_parse(const TermiosEntry *entry, struct tty_termios *ret);
 struct tty_plan {
 	const TtyInfoEntry *info;
 	bool is_master;
-	bool is_of_pair;	/* made anew as pty number @index */
-	bool is_set;		/* its settings are in force */
+	bool is_of_pair; /* made anew as pty number @index */
+	bool is_set;     /* its settings are in force */
 	uint32_t index;
 };
 

@@ -19,8 +19,8 @@ struct restore;
 
 /* Whom a call is to be made as. */
 struct identity {
-	pid_t pid;		/* 0: any */
-	uid_t uid;		/* -1: this process's */
+	pid_t pid; /* 0: any */
+	uid_t uid; /* -1: this process's */
 	gid_t gid;
 };
 

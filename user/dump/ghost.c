@@ -16,7 +16,7 @@
 #include "lib/err.h"
 #include "time.pb-c.h"
 
-#define CHUNKED_FROM 12288	/* bytes from which on CRIU leaves out holes */
+#define CHUNKED_FROM 12288 /* bytes from which on CRIU leaves out holes */
 #define COPY_BYTES   (256 << 10)
 
 uint64_t ghost_bytes(const char *proc)
@@ -150,9 +150,8 @@ int ghost_dump(struct dump *d, uint32_t id, int fd)
 		return rc;
 	rc = add_entry(d, image, fd, &st);
 	if (!rc && content >= 0)
-		rc = st.st_size >= CHUNKED_FROM ?
-			     add_chunks(d, image, content, st.st_size) :
-			     add_content(d, image, content, 0, st.st_size);
+		rc = st.st_size >= CHUNKED_FROM ? add_chunks(d, image, content, st.st_size)
+						: add_content(d, image, content, 0, st.st_size);
 	rc2 = image_finish(image, d->err);
 	return rc ? rc : rc2;
 }

@@ -66,8 +66,9 @@ void judge_pipe(struct judge *j, const struct file *f, const char *kind)
 		judge_file(j, f, kind,
 			   "checkpoint both ends together, or use a file or /dev/null instead",
 			   "a process outside the tree has its %s open",
-			   readers == detail->readers ? "writing end" :
-			   writers == detail->writers ? "reading end" : "ends");
+			   readers == detail->readers   ? "writing end"
+			   : writers == detail->writers ? "reading end"
+							: "ends");
 }
 
 const struct file *pipe_first(const struct snapshot *snap, const struct file *f, bool reading)
@@ -83,7 +84,8 @@ const struct file *pipe_first(const struct snapshot *snap, const struct file *f,
 	return NULL;
 }
 
-/* A second reference to what is in the pipe, in a pipe of our own: *@ret_end is the end to read it from. */
+/* A second reference to what is in the pipe, in a pipe of our own: *@ret_end is the end to read it
+ * from. */
 static ssize_t copy_content(struct dump *d, int fd, const struct pipe_detail *detail, int *ret_end)
 {
 	long page = sysconf(_SC_PAGESIZE);
@@ -108,7 +110,8 @@ static ssize_t copy_content(struct dump *d, int fd, const struct pipe_detail *de
 	return n;
 }
 
-/* Reads @n bytes; one read gives no more than one packet, if there are any: their sizes go to @entry. */
+/* Reads @n bytes; one read gives no more than one packet, if there are any: their sizes go to
+ * @entry. */
 static int read_content(struct dump *d, int fd, char *buf, size_t n, PipeDataEntry *entry)
 {
 	size_t done = 0;

@@ -28,12 +28,12 @@ struct seen {
 	uint64_t ino;
 	uint32_t dev, mnt_id;
 	uint32_t id;
-	const char *link;	/* the temporary link's path */
+	const char *link; /* the temporary link's path */
 };
 
 struct regfile_dump {
-	struct seen *files[BUCKETS];	/* by (dev, ino, mnt_id) */
-	struct seen *remaps[BUCKETS];	/* by (dev, ino) */
+	struct seen *files[BUCKETS];  /* by (dev, ino, mnt_id) */
+	struct seen *remaps[BUCKETS]; /* by (dev, ino) */
 };
 
 static struct seen **bucket_of(struct seen **table, uint32_t dev, uint64_t ino)
@@ -60,7 +60,7 @@ static struct seen *note(struct dump *d, struct seen **table, uint32_t dev, uint
 		fail(d->err, ENOMEM, "cannot describe a file");
 		return NULL;
 	}
-	*s = (struct seen){ .next = *bucket, .ino = ino, .dev = dev, .mnt_id = mnt_id, .id = id };
+	*s = (struct seen){.next = *bucket, .ino = ino, .dev = dev, .mnt_id = mnt_id, .id = id};
 	return *bucket = s;
 }
 
@@ -117,7 +117,8 @@ static int make_link(struct dump *d, const char *name, int fd, const char **ret_
 
 	snprintf(from, sizeof(from), "/proc/self/fd/%d", fd);
 	for (unsigned int n = 1;; n++) {
-		*ret_path = arena_printf(&d->arena, "%.*s/link_remap.%u", (int)(slash - name), name, n);
+		*ret_path =
+			arena_printf(&d->arena, "%.*s/link_remap.%u", (int)(slash - name), name, n);
 		if (!*ret_path)
 			return fail(d->err, ENOMEM, "cannot describe %s", name);
 		if (!linkat(AT_FDCWD, from, AT_FDCWD, *ret_path, AT_SYMLINK_FOLLOW))
@@ -258,13 +259,13 @@ static int write_entry(struct dump *d, FileEntry *entry, const struct regfile_so
 	return rc ? rc : dump_file_entry(d, entry);
 }
 
-uint32_t dump_regfile(struct dump *d, const char *path, uint32_t dev, uint64_t ino,
-		      uint32_t mnt_id, uint32_t nlink, int fd)
+uint32_t dump_regfile(struct dump *d, const char *path, uint32_t dev, uint64_t ino, uint32_t mnt_id,
+		      uint32_t nlink, int fd)
 {
 	struct regfile_dump *t = tables(d);
 	struct seen *s = t ? find(t->files, dev, ino, mnt_id) : NULL;
 	struct regfile_source src = {
-		.ref = { .path = path, .dev = dev, .ino = ino, .nlink = nlink },
+		.ref = {.path = path, .dev = dev, .ino = ino, .nlink = nlink},
 		.mnt_id = mnt_id,
 		.fd = fd,
 		.wants_build_id = true,
@@ -291,8 +292,12 @@ uint32_t regfile_name(struct dump *d, struct file *f, bool is_label)
 {
 	char proc[64];
 	struct regfile_source src = {
-		.ref = { .path = f->path, .dev = f->rec->dev, .ino = f->rec->ino,
-			 .nlink = f->rec->nlink, .s_magic = f->rec->s_magic, .proc = proc },
+		.ref = {.path = f->path,
+			.dev = f->rec->dev,
+			.ino = f->rec->ino,
+			.nlink = f->rec->nlink,
+			.s_magic = f->rec->s_magic,
+			.proc = proc},
 		.mnt_id = f->rec->mnt_id,
 		.mode = f->rec->i_mode,
 		.flags = file_flags(f),

@@ -38,7 +38,7 @@ static uint32_t sol_socket(int fd, int name)
 
 static void get_timeouts(int fd, SkOptsEntry *opts)
 {
-	struct timeval tv = { 0 };
+	struct timeval tv = {0};
 	socklen_t n = sizeof(tv);
 
 	if (!getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, &n)) {
@@ -88,7 +88,7 @@ static int get_device(struct dump *d, int fd, SkOptsEntry *opts)
 
 static void get_common(int fd, SkOptsEntry *opts)
 {
-	struct linger linger = { 0 };
+	struct linger linger = {0};
 	socklen_t n = sizeof(linger);
 
 	opts->so_sndbuf = sol_socket(fd, SO_SNDBUF);
@@ -150,14 +150,15 @@ static struct sockopt_defaults *read_defaults(struct dump *d, int family, int ty
 	options = int_options(&n);
 	defaults = arena_alloc(&d->arena, sizeof(*defaults) + n * sizeof(defaults->ints[0]));
 	if (fresh < 0 || !defaults) {
-		fail(d->err, fresh < 0 ? errno : ENOMEM, "cannot make a socket to compare its options with");
+		fail(d->err, fresh < 0 ? errno : ENOMEM,
+		     "cannot make a socket to compare its options with");
 		return NULL;
 	}
-	*defaults = (struct sockopt_defaults){ d->sockopts, family, type, protocol, "" };
+	*defaults = (struct sockopt_defaults){d->sockopts, family, type, protocol, ""};
 	for (size_t i = 0; i < n; i++)
-		defaults->ints[i].is_known =
-			int_option_concerns(&options[i], family, protocol) &&
-			!get_int(fresh, options[i].level, options[i].name, &defaults->ints[i].value);
+		defaults->ints[i].is_known = int_option_concerns(&options[i], family, protocol) &&
+					     !get_int(fresh, options[i].level, options[i].name,
+						      &defaults->ints[i].value);
 	if (protocol == IPPROTO_TCP)
 		(void)getsockopt(fresh, IPPROTO_TCP, TCP_CONGESTION, defaults->congestion, &n_name);
 	return d->sockopts = defaults;

@@ -33,7 +33,8 @@ static void judge(struct judge *j, struct file *f)
 	for (size_t i = 0; i < f->n_epoll; i++)
 		if (!snapshot_file(j->snap, f->epoll[i]->file))
 			judge_file(j, f, "epoll", "close the duplicates of that descriptor first",
-				   "watches a file that was added as descriptor %u and that no process of the tree has open any more",
+				   "watches a file that was added as descriptor %u and that no "
+				   "process of the tree has open any more",
 				   f->epoll[i]->fd);
 }
 
@@ -111,7 +112,8 @@ static int check(struct restore *r, struct new_file *f)
 		if ((item->has_number ? item->number : item->tfd) > INT32_MAX)
 			return fail(r->err, 0, "%u is no number of a descriptor", item->tfd);
 		if (item->has_file_id && !restore_file(r, item->file_id))
-			return fail(r->err, 0, "it watches file %u, which is missing", item->file_id);
+			return fail(r->err, 0, "it watches file %u, which is missing",
+				    item->file_id);
 	}
 	return 0;
 }
@@ -124,7 +126,9 @@ static int open_epoll(struct restore *r, struct new_file *f)
 	return 0;
 }
 
-/* What @item watches: found by its id if the image has it, else by its number in the owner's table. */
+/*
+ * What @item watches: found by its id if the image has it, else by its number in the owner's table.
+ */
 static struct new_file *item_file(const struct restore *r, const struct new_file *f,
 				  const EventpollTfdEntry *item)
 {
@@ -148,7 +152,7 @@ static struct new_file *item_file(const struct restore *r, const struct new_file
 static int add_item(struct restore *r, int epfd, int target, int number,
 		    const EventpollTfdEntry *item)
 {
-	struct epoll_event event = { .events = item->events, .data.u64 = item->data };
+	struct epoll_event event = {.events = item->events, .data.u64 = item->data};
 	int saved = -1, flags = 0, rc = 0;
 
 	if (number != target) {
@@ -160,8 +164,8 @@ static int add_item(struct restore *r, int epfd, int target, int number,
 		if (dup3(target, number, O_CLOEXEC) < 0)
 			rc = fail(r->err, errno, "cannot add descriptor %d", number);
 	}
-	if (!rc && epoll_ctl(epfd == number && saved >= 0 ? saved : epfd, EPOLL_CTL_ADD, number,
-			     &event))
+	if (!rc &&
+	    epoll_ctl(epfd == number && saved >= 0 ? saved : epfd, EPOLL_CTL_ADD, number, &event))
 		rc = fail(r->err, errno, "cannot watch descriptor %d", number);
 	if (saved >= 0) {
 		dup3(saved, number, flags & FD_CLOEXEC ? O_CLOEXEC : 0);
@@ -203,4 +207,4 @@ static const struct file_ops file_ops = {
 	.connect = connect_epoll,
 };
 
-const struct kind kind_epoll = { .name = "epoll", .file = &file_ops };
+const struct kind kind_epoll = {.name = "epoll", .file = &file_ops};

@@ -91,4 +91,4 @@ static const struct file_ops file_ops = {
 	.connect = connect_eventfd,
 };
 
-const struct kind kind_eventfd = { .name = "eventfd", .file = &file_ops };
+const struct kind kind_eventfd = {.name = "eventfd", .file = &file_ops};

@@ -27,8 +27,8 @@ static bool claims(const struct file *f)
 
 static void judge(struct judge *j, struct file *f)
 {
-	struct fileref ref = { .path = f->path, .dev = f->rec->dev, .ino = f->rec->ino,
-			       .nlink = f->rec->nlink };
+	struct fileref ref = {
+		.path = f->path, .dev = f->rec->dev, .ino = f->rec->ino, .nlink = f->rec->nlink};
 	const char *hint, *why = fileref_obstacle(j->options, fileref_state(&ref), &hint);
 
 	if (why)
@@ -45,7 +45,8 @@ static int describe(struct dump *d, struct file *f, FileEntry *entry)
 	if (!fifo)
 		return fail(d->err, ENOMEM, "cannot describe it");
 	fifo->id = f->id;
-	/* A number for all its ends. The inode's need not be unique: FIFOs lie on many file systems. */
+	/* A number for all its ends. The inode's need not be unique: FIFOs lie on many file
+	 * systems. */
 	fifo->pipe_id = pipe_first(&d->snap, f, false)->id;
 	fifo->regf_id = regfile_name(d, f, false);
 	fifo->has_regf_id = true;
@@ -120,4 +121,4 @@ static const struct file_ops file_ops = {
 	.connect = connect_fifo,
 };
 
-const struct kind kind_fifo = { .name = "fifo", .file = &file_ops };
+const struct kind kind_fifo = {.name = "fifo", .file = &file_ops};

@@ -33,7 +33,8 @@ static void judge_locks(struct judge *j, const struct file *f)
 	}
 	if (f->n_locks && !j->options->file_locks)
 		judge_file(j, f, "filelock", "--file-locks",
-			   "it is locked: locks end with the process, and others could take them before the restore");
+			   "it is locked: locks end with the process, and others could take them "
+			   "before the restore");
 }
 
 static void judge(struct judge *j, const struct task *t)
@@ -59,7 +60,8 @@ static bool is_seen(const struct file *f, size_t i)
 	return false;
 }
 
-/* A POSIX lock is its process's; the others belong to the description, for which its first owner stands. */
+/* A POSIX lock is its process's; the others belong to the description, for which its first owner
+ * stands. */
 static bool is_owner(const struct dump *d, const struct process *p, const struct file *f,
 		     const struct lock_record *lock)
 {
@@ -76,8 +78,9 @@ static int add_lock(struct dump *d, const struct process *p, uint32_t fd,
 
 	if (!image)
 		return d->err->code;
-	entry.flag = lock->class == LOCK_POSIX ? IMAGE_POSIX :
-		     lock->class == LOCK_FLOCK ? IMAGE_FLOCK : IMAGE_OFD;
+	entry.flag = lock->class == LOCK_POSIX   ? IMAGE_POSIX
+		     : lock->class == LOCK_FLOCK ? IMAGE_FLOCK
+						 : IMAGE_OFD;
 	entry.type = lock->type;
 	entry.pid = p->vpid;
 	entry.fd = fd;
@@ -160,15 +163,15 @@ static int queue_lock(struct batch *batch, const FileLockEntry *lock)
 
 	if (lock->flag == IMAGE_FLOCK)
 		return batch_call(batch, "locking descriptor %llu", lock->fd, 0, ENGINE_SUCCESS, 0,
-				  NULL, SYS_flock, (const __u64[6]){ lock->fd, how });
+				  NULL, SYS_flock, (const __u64[6]){lock->fd, how});
 	rc = batch_reserve(batch, 1, sizeof(range));
 	at = rc ? 0 : batch_data(batch, &range, sizeof(range), NULL);
 	if (!at)
 		return rc ? rc : -ENOMEM;
-	return batch_call(batch, "locking a range of descriptor %llu", lock->fd, 0, ENGINE_SUCCESS, 0,
-			  NULL, SYS_fcntl,
-			  (const __u64[6]){ lock->fd,
-					    lock->flag == IMAGE_OFD ? F_OFD_SETLK : F_SETLK, at });
+	return batch_call(
+		batch, "locking a range of descriptor %llu", lock->fd, 0, ENGINE_SUCCESS, 0, NULL,
+		SYS_fcntl,
+		(const __u64[6]){lock->fd, lock->flag == IMAGE_OFD ? F_OFD_SETLK : F_SETLK, at});
 }
 
 /* All locks of the image: checked (@batch NULL), or those of @p queued. */
@@ -183,7 +186,9 @@ static int for_locks(struct restore *r, const struct new_process *p, struct batc
 	while ((rc = image_next(image, NULL, &msg, r->err)) > 0) {
 		const FileLockEntry *lock = (FileLockEntry *)msg;
 
-		rc = !batch ? check_lock(r, lock) : lock->pid == p->pid ? queue_lock(batch, lock) : 0;
+		rc = !batch                ? check_lock(r, lock)
+		     : lock->pid == p->pid ? queue_lock(batch, lock)
+					   : 0;
 		protobuf_c_message_free_unpacked(msg, NULL);
 		if (rc)
 			break;
@@ -210,4 +215,4 @@ static const struct task_ops task_ops = {
 	.restore[PHASE_PROCESS] = restore_locks,
 };
 
-const struct kind kind_filelock = { .name = "filelock", .task = &task_ops };
+const struct kind kind_filelock = {.name = "filelock", .task = &task_ops};

@@ -76,7 +76,8 @@ static void judge(struct judge *j, struct file *f)
 
 	judge_fown(j, f);
 	if (detail->net_ns != f->process->tasks[0].rec->net_ns)
-		judge_file(j, f, "inet", NULL, "it belongs to another network namespace than its process");
+		judge_file(j, f, "inet", NULL,
+			   "it belongs to another network namespace than its process");
 	if (detail->type == SOCK_STREAM && detail->protocol == IPPROTO_TCP)
 		judge_tcp(j, f, detail);
 	else if (detail->type == SOCK_DGRAM &&
@@ -94,7 +95,8 @@ static void judge(struct judge *j, struct file *f)
 
 static uint32_t *copy_address(struct dump *d, const struct inet_detail *detail, const __u8 *address)
 {
-	return arena_copy(&d->arena, address, (detail->family == AF_INET ? V4_WORDS : V6_WORDS) * 4);
+	return arena_copy(&d->arena, address,
+			  (detail->family == AF_INET ? V4_WORDS : V6_WORDS) * 4);
 }
 
 static int get_int(int fd, int level, int name)
@@ -141,7 +143,7 @@ static TcpOptsEntry *describe_tcp(struct dump *d, int fd)
 /* An address of one link means nothing without that link's name. */
 static int describe_scope(struct dump *d, int fd, InetSkEntry *isk)
 {
-	struct sockaddr_in6 sin6 = { 0 };
+	struct sockaddr_in6 sin6 = {0};
 	socklen_t n = sizeof(sin6);
 	char name[IF_NAMESIZE];
 
@@ -207,8 +209,8 @@ static int describe(struct dump *d, struct file *f, FileEntry *entry)
 static int check_kind(struct restore *r, const InetSkEntry *isk)
 {
 	bool tcp = isk->type == SOCK_STREAM && isk->proto == IPPROTO_TCP;
-	bool dgram = isk->type == SOCK_DGRAM &&
-		     (is_udp(isk->proto) || is_ping(isk->family, isk->proto));
+	bool dgram =
+		isk->type == SOCK_DGRAM && (is_udp(isk->proto) || is_ping(isk->family, isk->proto));
 
 	if (!tcp && !dgram)
 		return fail(r->err, 0, "sockets of type %u, protocol %u cannot be restored yet",
@@ -329,8 +331,7 @@ static int bind_and_listen(struct restore *r, struct new_file *f)
 	int rc;
 
 	/* A port of TCP is taken for a while after its connections have ended: not for us. */
-	rc = restore_reuse(r, f->fd,
-			   shared || isk->opts->reuseaddr || isk->proto == IPPROTO_TCP,
+	rc = restore_reuse(r, f->fd, shared || isk->opts->reuseaddr || isk->proto == IPPROTO_TCP,
 			   isk->opts->so_reuseport);
 	if (rc)
 		return rc;
@@ -392,4 +393,4 @@ static const struct file_ops file_ops = {
 	.connect = connect_socket,
 };
 
-const struct kind kind_inet = { .name = "inet", .file = &file_ops };
+const struct kind kind_inet = {.name = "inet", .file = &file_ops};

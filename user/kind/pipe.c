@@ -72,7 +72,7 @@ static int open_end(struct restore *r, struct new_file *f, int ends[2], bool giv
 
 static int make_pipe(struct restore *r, struct new_file *first, int *ret_fd)
 {
-	bool given[2] = { false, false };
+	bool given[2] = {false, false};
 	int ends[2], rc = 0;
 
 	if (pipe2(ends, O_CLOEXEC))
@@ -114,4 +114,4 @@ static const struct file_ops file_ops = {
 	.connect = connect_pipe,
 };
 
-const struct kind kind_pipe = { .name = "pipe", .file = &file_ops };
+const struct kind kind_pipe = {.name = "pipe", .file = &file_ops};

@@ -32,12 +32,12 @@ static bool is_stateless_device(uint64_t rdev)
 	static const struct {
 		uint32_t major, minor;
 	} devices[] = {
-		{ 1, 3 },  /* null */
-		{ 1, 5 },  /* zero */
-		{ 1, 7 },  /* full */
-		{ 1, 8 },  /* random */
-		{ 1, 9 },  /* urandom */
-		{ 1, 11 }, /* kmsg, but for the place up to which it was read */
+		{1, 3},  /* null */
+		{1, 5},  /* zero */
+		{1, 7},  /* full */
+		{1, 8},  /* random */
+		{1, 9},  /* urandom */
+		{1, 11}, /* kmsg, but for the place up to which it was read */
 	};
 
 	for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++)
@@ -65,8 +65,12 @@ static void source_of(const struct file *f, char *proc, size_t n, struct regfile
 {
 	snprintf(proc, n, "/proc/%d/fd/%u", f->process->pid, f->fd);
 	*ret = (struct regfile_source){
-		.ref = { .path = f->path, .dev = f->rec->dev, .ino = f->rec->ino,
-			 .nlink = f->rec->nlink, .s_magic = f->rec->s_magic, .proc = proc },
+		.ref = {.path = f->path,
+			.dev = f->rec->dev,
+			.ino = f->rec->ino,
+			.nlink = f->rec->nlink,
+			.s_magic = f->rec->s_magic,
+			.proc = proc},
 		.mnt_id = f->rec->mnt_id,
 		.mode = f->rec->i_mode,
 		.size = f->rec->size,
@@ -76,7 +80,9 @@ static void source_of(const struct file *f, char *proc, size_t n, struct regfile
 	};
 }
 
-/* A file of /proc/PID can be opened again if that process is restored, or is not ours to restore. */
+/*
+ * A file of /proc/PID can be opened again if that process is restored, or is not ours to restore.
+ */
 static void judge_proc(struct judge *j, const struct file *f)
 {
 	int pid = proc_path_pid(f->path);
@@ -87,7 +93,8 @@ static void judge_proc(struct judge *j, const struct file *f)
 		if (j->snap->processes[i]->pid == pid)
 			return;
 	judge_file(j, f, "regfile", NULL,
-		   "it tells of a process outside the tree: at restore that is whoever has the number then");
+		   "it tells of a process outside the tree: at restore that is whoever has the "
+		   "number then");
 	judge_soften(j);
 }
 
@@ -97,7 +104,8 @@ static void judge_ghost(struct judge *j, const struct file *f, const char *proc)
 
 	if (bytes > j->options->ghost_limit)
 		judge_file(j, f, "regfile", "raise --ghost-limit",
-			   "it was deleted, and its content, %llu bytes, is more than --ghost-limit (%llu)",
+			   "it was deleted, and its content, %llu bytes, is more than "
+			   "--ghost-limit (%llu)",
 			   (unsigned long long)bytes, j->options->ghost_limit);
 }
 
@@ -172,8 +180,8 @@ static int open_at(struct restore *r, struct new_file *f)
 		rc = regfile_open(r, f, reg->flags, &f->fd);
 	if (rc)
 		return rc;
-	if (reg->pos != NO_SEEK && !(reg->flags & O_PATH) &&
-	    lseek(f->fd, reg->pos, SEEK_SET) < 0 && reg->pos)
+	if (reg->pos != NO_SEEK && !(reg->flags & O_PATH) && lseek(f->fd, reg->pos, SEEK_SET) < 0 &&
+	    reg->pos)
 		return fail(r->err, errno, "cannot set the position of %s", reg->name);
 	return 0;
 }
@@ -193,7 +201,9 @@ static int connect_file(struct restore *r, struct new_file *f)
 	return connect_fown_flags(r, f, reg->fown, reg->flags);
 }
 
-/* The temporary link of the dump has served: a second restore finds it gone, as it finds the file. */
+/*
+ * The temporary link of the dump has served: a second restore finds it gone, as it finds the file.
+ */
 static int arm(struct restore *r, struct new_file *f)
 {
 	const struct remap *remap = f->data;
@@ -214,4 +224,4 @@ static const struct file_ops file_ops = {
 	.arm = arm,
 };
 
-const struct kind kind_regfile = { .name = "regfile", .file = &file_ops };
+const struct kind kind_regfile = {.name = "regfile", .file = &file_ops};

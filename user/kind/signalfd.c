@@ -75,4 +75,4 @@ static const struct file_ops file_ops = {
 	.connect = connect_signalfd,
 };
 
-const struct kind kind_signalfd = { .name = "signalfd", .file = &file_ops };
+const struct kind kind_signalfd = {.name = "signalfd", .file = &file_ops};

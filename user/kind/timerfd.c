@@ -21,8 +21,8 @@
 #define TFD_IOC_SET_TICKS _IOW('T', 0, uint64_t)
 #endif
 
-#define NSEC	    1000000000ULL
-#define KTIME_MAX   INT64_MAX	/* nanoseconds that the kernel can count to */
+#define NSEC        1000000000ULL
+#define KTIME_MAX   INT64_MAX /* nanoseconds that the kernel can count to */
 #define SETTIME_ALL (TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET)
 
 static bool is_wall_clock(uint32_t clock)
@@ -112,8 +112,7 @@ static int check(struct restore *r, struct new_file *f)
 	if (tfd->settime_flags & ~SETTIME_ALL)
 		return fail(r->err, 0, "timerfd flags %#x are unknown", tfd->settime_flags);
 	if (tfd->vnsec >= NSEC || tfd->insec >= NSEC || tfd->vsec > KTIME_MAX / NSEC ||
-	    tfd->isec > KTIME_MAX / NSEC ||
-	    (tfd->has_expires_ns && tfd->expires_ns > KTIME_MAX))
+	    tfd->isec > KTIME_MAX / NSEC || (tfd->has_expires_ns && tfd->expires_ns > KTIME_MAX))
 		return fail(r->err, 0, "its time is out of range");
 	return 0;
 }
@@ -135,7 +134,7 @@ static int connect_timerfd(struct restore *r, struct new_file *f)
 
 static uint64_t clock_now(clockid_t id)
 {
-	struct timespec ts = { 0 };
+	struct timespec ts = {0};
 
 	clock_gettime(id, &ts);
 	return ts.tv_sec * NSEC + ts.tv_nsec;
@@ -143,7 +142,7 @@ static uint64_t clock_now(clockid_t id)
 
 static struct timespec ns_to_timespec(uint64_t ns)
 {
-	return (struct timespec){ .tv_sec = ns / NSEC, .tv_nsec = ns % NSEC };
+	return (struct timespec){.tv_sec = ns / NSEC, .tv_nsec = ns % NSEC};
 }
 
 static int arm(struct restore *r, struct new_file *f)
@@ -151,15 +150,14 @@ static int arm(struct restore *r, struct new_file *f)
 	const TimerfdEntry *tfd = f->entry->tfd;
 	uint64_t value = tfd->vsec * NSEC + tfd->vnsec;
 	struct itimerspec its = {
-		.it_interval = { .tv_sec = tfd->isec, .tv_nsec = tfd->insec },
+		.it_interval = {.tv_sec = tfd->isec, .tv_nsec = tfd->insec},
 	};
 
 	/* CRIU writes no remaining time for a periodic timer that waits to be read. */
 	if (!value && tfd->ticks)
 		value = tfd->isec * NSEC + tfd->insec;
 	if (value && (tfd->settime_flags & TFD_TIMER_ABSTIME))
-		value = tfd->has_expires_ns ? tfd->expires_ns :
-					      value + clock_now(tfd->clockid);
+		value = tfd->has_expires_ns ? tfd->expires_ns : value + clock_now(tfd->clockid);
 	if (value > KTIME_MAX)
 		value = KTIME_MAX;
 	its.it_value = ns_to_timespec(value);
@@ -181,4 +179,4 @@ static const struct file_ops file_ops = {
 	.arm = arm,
 };
 
-const struct kind kind_timerfd = { .name = "timerfd", .file = &file_ops };
+const struct kind kind_timerfd = {.name = "timerfd", .file = &file_ops};

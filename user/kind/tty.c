@@ -93,7 +93,8 @@ static void judge(struct judge *j, struct file *f)
 	if (is_inside(j->snap, detail)) {
 		judge_inside(j, f, detail);
 	} else if (!j->options->shell_job) {
-		judge_file(j, f, "tty", "--shell-job, or start the program with setsid and its output in a file",
+		judge_file(j, f, "tty",
+			   "--shell-job, or start the program with setsid and its output in a file",
 			   "a terminal that the tree does not control");
 	} else if (detail->queued) {
 		judge_file(j, f, "tty", NULL, "%llu bytes typed ahead stay behind",
@@ -140,8 +141,8 @@ static bool is_first_of_id(const struct dump *d, const struct file *f, uint32_t 
 /* By ioctl, since a master answers for its slave. A terminal that has hung up has no settings. */
 static int describe_settings(struct dump *d, struct file *f, TtyInfoEntry *info)
 {
-	struct tty_termios termios, locked = { 0 };
-	struct winsize size = { 0 };
+	struct tty_termios termios, locked = {0};
+	struct winsize size = {0};
 	int fd = file_copy(f, d->err);
 
 	if (fd < 0)
@@ -224,8 +225,8 @@ static int describe(struct dump *d, struct file *f, FileEntry *entry)
 	if (!tty->regf_id)
 		return d->err->code;
 	entry->tty = tty;
-	return is_first_of_id(d, f, tty->tty_info_id) ?
-		       describe_info(d, f, tty->tty_info_id, type) : 0;
+	return is_first_of_id(d, f, tty->tty_info_id) ? describe_info(d, f, tty->tty_info_id, type)
+						      : 0;
 }
 
 static int check(struct restore *r, struct new_file *f)
@@ -280,4 +281,4 @@ static const struct file_ops file_ops = {
 	.install = install,
 };
 
-const struct kind kind_tty = { .name = "tty", .file = &file_ops };
+const struct kind kind_tty = {.name = "tty", .file = &file_ops};

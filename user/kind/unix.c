@@ -31,7 +31,7 @@
 #ifndef SIOCUNIXFILE
 #define SIOCUNIXFILE (SIOCPROTOPRIVATE + 0)
 #endif
-#define NAME_AT	      offsetof(struct sockaddr_un, sun_path)
+#define NAME_AT       offsetof(struct sockaddr_un, sun_path)
 #define SHUTDOWN_BOTH 3
 enum { STATE_ESTABLISHED = 1, STATE_CLOSE = 7, STATE_LISTEN = 10 };
 
@@ -74,8 +74,8 @@ static void judge_peer(struct judge *j, const struct file *f, const struct unix_
 	const struct file *peer = find_socket(j->snap, f, detail->peer);
 	bool is_dgram = detail->type == SOCK_DGRAM;
 
-	if (!detail->peer || (!peer && !detail->peer_ino &&
-			      (detail->shutdown == SHUTDOWN_BOTH || is_dgram)))
+	if (!detail->peer ||
+	    (!peer && !detail->peer_ino && (detail->shutdown == SHUTDOWN_BOTH || is_dgram)))
 		return;
 	if (!peer && !detail->peer_ino)
 		judge_file(j, f, "unix", "let the other side accept it",
@@ -95,20 +95,23 @@ static void judge(struct judge *j, struct file *f)
 
 	judge_fown(j, f);
 	if (detail->net_ns != f->process->tasks[0].rec->net_ns)
-		judge_file(j, f, "unix", NULL, "it belongs to another network namespace than its process");
+		judge_file(j, f, "unix", NULL,
+			   "it belongs to another network namespace than its process");
 	if (detail->state == STATE_LISTEN && detail->backlog)
 		judge_file(j, f, "unix", "let the program accept them",
 			   "%u connections wait to be accepted, which cannot be carried yet",
 			   detail->backlog);
 	else if (detail->receive_skbs)
 		judge_file(j, f, "unix", "let the program read them",
-			   "%u messages (%llu bytes, %u descriptors) wait to be read, which cannot be carried yet",
+			   "%u messages (%llu bytes, %u descriptors) wait to be read, which cannot "
+			   "be carried yet",
 			   detail->receive_skbs, (unsigned long long)detail->receive_bytes,
 			   detail->n_fds);
 	judge_peer(j, f, detail);
 }
 
-/* The path that the socket was bound to; "" if the kernel does not tell. The caller's buffer has PATH_MAX bytes. */
+/* The path that the socket was bound to; "" if the kernel does not tell. The caller's buffer has
+ * PATH_MAX bytes. */
 static void bound_path(int fd, char path[static PATH_MAX])
 {
 	_cleanup_close_ int file = ioctl(fd, SIOCUNIXFILE);
@@ -125,8 +128,8 @@ static int describe_path(struct dump *d, struct file *f, int fd, UnixSkEntry *us
 {
 	const struct unix_detail *detail = detail_of(f);
 	const char *name = (const char *)usk->name.data;
-	struct fileref ref = { .dev = detail->path_dev, .ino = detail->path_ino,
-			       .nlink = detail->path_nlink };
+	struct fileref ref = {
+		.dev = detail->path_dev, .ino = detail->path_ino, .nlink = detail->path_nlink};
 	char path[PATH_MAX];
 	size_t n, m;
 
@@ -148,7 +151,8 @@ static int describe_path(struct dump *d, struct file *f, int fd, UnixSkEntry *us
 	if (usk->deleted && n > strlen(" (deleted)"))
 		n -= strlen(" (deleted)");
 	if (n <= m + 1 || memcmp(path + n - m, name, m) || path[n - m - 1] != '/')
-		return fail(d->err, 0, "cannot find the directory in which it was bound to %s", name);
+		return fail(d->err, 0, "cannot find the directory in which it was bound to %s",
+			    name);
 	usk->name_dir = arena_printf(&d->arena, "%.*s", (int)(n - m - 1 ?: 1), path);
 	return usk->name_dir ? 0 : fail(d->err, ENOMEM, "cannot describe it");
 }
@@ -250,4 +254,4 @@ static const struct file_ops file_ops = {
 	.connect = connect_socket,
 };
 
-const struct kind kind_unix = { .name = "unix", .file = &file_ops };
+const struct kind kind_unix = {.name = "unix", .file = &file_ops};

@@ -27,10 +27,10 @@
 struct ghost {
 	uint32_t id;
 	GhostFileEntry *entry;
-	char *temp;		/* its name while descriptors are opened; NULL: it has none */
-	int fd;			/* of an O_TMPFILE that never had a name; -1 */
-	char *parent;		/* deepest directory made for it; NULL */
-	size_t n_parents;	/* how many were made, upwards from there */
+	char *temp;       /* its name while descriptors are opened; NULL: it has none */
+	int fd;           /* of an O_TMPFILE that never had a name; -1 */
+	char *parent;     /* deepest directory made for it; NULL */
+	size_t n_parents; /* how many were made, upwards from there */
 };
 
 static bool is_of_ghost(const struct new_file *f, uint32_t id)
@@ -105,10 +105,9 @@ static int write_chunks(struct restore *r, struct image *image, int fd)
 	while ((rc = image_next(image, &ghost_chunk_entry__descriptor, &msg, r->err)) > 0) {
 		GhostChunkEntry *chunk = (GhostChunkEntry *)msg;
 
-		rc = chunk->off > INT64_MAX ?
-			     fail(r->err, 0, "a ghost file has data at %llu",
-				  (unsigned long long)chunk->off) :
-			     write_content(r, image, fd, chunk->off, chunk->len);
+		rc = chunk->off > INT64_MAX ? fail(r->err, 0, "a ghost file has data at %llu",
+						   (unsigned long long)chunk->off)
+					    : write_content(r, image, fd, chunk->off, chunk->len);
 		protobuf_c_message_free_unpacked(msg, NULL);
 		if (rc)
 			return rc;
@@ -119,9 +118,9 @@ static int write_chunks(struct restore *r, struct image *image, int fd)
 static int fill_regular(struct restore *r, struct ghost *g, struct image *image, int fd)
 {
 	const GhostFileEntry *entry = g->entry;
-	int rc = entry->has_chunks && entry->chunks ?
-			 write_chunks(r, image, fd) :
-			 write_content(r, image, fd, 0, image_left(image));
+	int rc = entry->has_chunks && entry->chunks
+			 ? write_chunks(r, image, fd)
+			 : write_content(r, image, fd, 0, image_left(image));
 
 	if (!rc && entry->has_size && ftruncate(fd, entry->size))
 		rc = fail(r->err, errno, "cannot size a deleted file");
@@ -131,7 +130,7 @@ static int fill_regular(struct restore *r, struct ghost *g, struct image *image,
 /* Owner, mode and times of what stands at @path, or is @fd if that is not -1. */
 static int set_attributes(struct restore *r, const GhostFileEntry *entry, int fd, const char *path)
 {
-	struct timespec times[2] = { { .tv_nsec = UTIME_NOW }, { .tv_nsec = UTIME_NOW } };
+	struct timespec times[2] = {{.tv_nsec = UTIME_NOW}, {.tv_nsec = UTIME_NOW}};
 	int at = fd >= 0 ? fd : AT_FDCWD, flags = fd >= 0 ? AT_EMPTY_PATH : AT_SYMLINK_NOFOLLOW;
 
 	if (fchownat(at, fd >= 0 ? "" : path, entry->uid, entry->gid, flags))
@@ -140,9 +139,11 @@ static int set_attributes(struct restore *r, const GhostFileEntry *entry, int fd
 	    (fd >= 0 ? fchmod(fd, entry->mode & 07777) : chmod(path, entry->mode & 07777)))
 		return fail(r->err, errno, "cannot give a deleted file its mode");
 	if (entry->atim)
-		times[0] = (struct timespec){ entry->atim->tv_sec, entry->atim->tv_usec % 1000000 * 1000 };
+		times[0] = (struct timespec){entry->atim->tv_sec,
+					     entry->atim->tv_usec % 1000000 * 1000};
 	if (entry->mtim)
-		times[1] = (struct timespec){ entry->mtim->tv_sec, entry->mtim->tv_usec % 1000000 * 1000 };
+		times[1] = (struct timespec){entry->mtim->tv_sec,
+					     entry->mtim->tv_usec % 1000000 * 1000};
 	if (fd >= 0 ? futimens(fd, times) : utimensat(AT_FDCWD, path, times, AT_SYMLINK_NOFOLLOW))
 		return fail(r->err, errno, "cannot give a deleted file its times");
 	return 0;
@@ -174,7 +175,8 @@ static bool make_tmpfile(struct ghost *g, struct new_file *f, int *ret_fd)
 	return true;
 }
 
-/* The inode, empty, at g->temp or (with O_TMPFILE) nowhere. Regular files: *@ret_fd is open for writing. */
+/* The inode, empty, at g->temp or (with O_TMPFILE) nowhere. Regular files: *@ret_fd is open for
+ * writing. */
 static int make_inode(struct restore *r, struct ghost *g, struct new_file *tmpfile, int *ret_fd)
 {
 	const GhostFileEntry *entry = g->entry;
@@ -211,7 +213,8 @@ static int ghost_make(struct restore *r, struct ghost *g, const char *name,
 		return rc;
 	if (!image || image_next(image, NULL, &msg, r->err) <= 0) {
 		image_finish(image, NULL);
-		return fail(r->err, 0, "the content of a deleted file, ghost %u, is missing", g->id);
+		return fail(r->err, 0, "the content of a deleted file, ghost %u, is missing",
+			    g->id);
 	}
 	g->entry = (GhostFileEntry *)msg;
 	if (asprintf(&g->temp, "%s.cr.%x.ghost", name, g->id) < 0)
@@ -303,7 +306,7 @@ static void ghost_deinit(struct ghost *g)
 
 int ghost_open(struct restore *r, uint32_t id)
 {
-	struct ghost g = { .id = id, .fd = -1 };
+	struct ghost g = {.id = id, .fd = -1};
 	struct new_file *tmpfile = NULL;
 	const char *name = NULL;
 	int rc = 0;
@@ -322,8 +325,8 @@ int ghost_open(struct restore *r, uint32_t id)
 		rc = name_directory(r, &g, name);
 	for (size_t i = 0; i < r->n_files && !rc; i++)
 		if (is_of_ghost(r->files[i], id) && r->files[i]->fd < 0)
-			rc = g.temp ? open_named(r, &g, r->files[i]) :
-				      open_nameless(r, &g, r->files[i]);
+			rc = g.temp ? open_named(r, &g, r->files[i])
+				    : open_nameless(r, &g, r->files[i]);
 	ghost_deinit(&g);
 	return rc;
 }

@@ -44,7 +44,8 @@ struct new_file *pipe_ends(const struct restore *r, int file_type, uint32_t pipe
 /* One write for a stream; one per packet, in packet mode, for packets. */
 static int write_content(struct restore *r, int fd, const PipeDataEntry *entry, const char *buf)
 {
-	int flags = fcntl(fd, F_GETFL), mode = flags | O_NONBLOCK | (entry->n_packets ? O_DIRECT : 0);
+	int flags = fcntl(fd, F_GETFL),
+	    mode = flags | O_NONBLOCK | (entry->n_packets ? O_DIRECT : 0);
 	size_t n = entry->n_packets ? entry->n_packets : 1, at = 0;
 	int rc = 0;
 
@@ -67,7 +68,8 @@ static int write_content(struct restore *r, int fd, const PipeDataEntry *entry, 
 
 static int fill(struct restore *r, int fd, const PipeDataEntry *entry, const char *buf)
 {
-	if (entry->has_size && (entry->size > INT_MAX || fcntl(fd, F_SETPIPE_SZ, entry->size) < 0)) {
+	if (entry->has_size &&
+	    (entry->size > INT_MAX || fcntl(fd, F_SETPIPE_SZ, entry->size) < 0)) {
 		fail(r->err, errno, "cannot give it %u bytes of room", entry->size);
 		return fail_hint(r->err, "raise /proc/sys/fs/pipe-max-size");
 	}

@@ -22,8 +22,8 @@
 #define TMPFILE_BIT (O_TMPFILE & ~O_DIRECTORY)
 /* What would change the file that is there, or make another: never taken from an image. */
 #define LINK_NAME "/link_remap." /* with which the names begin that a dump makes up */
-#define MAKING (O_CREAT | O_EXCL | O_TRUNC | TMPFILE_BIT)
-#define OLD_GHOST 0x80000000u	/* how a ghost was marked before remap_type was */
+#define MAKING    (O_CREAT | O_EXCL | O_TRUNC | TMPFILE_BIT)
+#define OLD_GHOST 0x80000000u /* how a ghost was marked before remap_type was */
 
 static struct new_file *reg_of(struct restore *r, uint32_t id)
 {
@@ -137,8 +137,8 @@ static int check_unchanged(struct restore *r, const RegFileEntry *reg)
 		return fail_hint(r->err, "bring back the file that was there at the dump");
 	}
 	if (reg->has_size && S_ISREG(st.st_mode) && (uint64_t)st.st_size != reg->size) {
-		fail(r->err, 0, "%s has changed since the dump: %llu bytes then, %llu now", reg->name,
-		     (unsigned long long)reg->size, (unsigned long long)st.st_size);
+		fail(r->err, 0, "%s has changed since the dump: %llu bytes then, %llu now",
+		     reg->name, (unsigned long long)reg->size, (unsigned long long)st.st_size);
 		return fail_hint(r->err, "bring back the file that was there at the dump");
 	}
 	if (check_build_id(r, reg))
@@ -148,7 +148,8 @@ static int check_unchanged(struct restore *r, const RegFileEntry *reg)
 			    reg->name, reg->mode, st.st_mode);
 	/* Opening one waits for its other end: only the kind fifo knows how to. */
 	if (!reg->has_mode && S_ISFIFO(st.st_mode) && !(reg->flags & O_PATH))
-		return fail(r->err, 0, "%s has changed since the dump: it is a FIFO now", reg->name);
+		return fail(r->err, 0, "%s has changed since the dump: it is a FIFO now",
+			    reg->name);
 	return 0;
 }
 
@@ -158,12 +159,15 @@ static int open_again(struct restore *r, const struct new_file *f, uint32_t flag
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", f->fd);
 	*ret_fd = open(path, (flags & ~(MAKING | O_NOFOLLOW)) | O_CLOEXEC | O_NOCTTY);
-	return *ret_fd < 0 ? fail(r->err, errno, "cannot open the deleted file %s",
-				  f->entry->reg->name) : 0;
+	return *ret_fd < 0
+		       ? fail(r->err, errno, "cannot open the deleted file %s", f->entry->reg->name)
+		       : 0;
 }
 
-/* A path (into @path) for the file that the temporary link leads to, or *@ret_fd holds once the link is gone. */
-static int find_linked(struct restore *r, const RegFileEntry *link, char *path, size_t n, int *ret_fd)
+/* A path (into @path) for the file that the temporary link leads to, or *@ret_fd holds once the
+ * link is gone. */
+static int find_linked(struct restore *r, const RegFileEntry *link, char *path, size_t n,
+		       int *ret_fd)
 {
 	struct {
 		struct file_handle head;

@@ -20,7 +20,7 @@ struct shared {
 
 static pid_t clone_as(pid_t pid)
 {
-	struct clone_args args = { .flags = CLONE_FILES, .exit_signal = SIGCHLD };
+	struct clone_args args = {.flags = CLONE_FILES, .exit_signal = SIGCHLD};
 
 	if (pid > 0) {
 		args.set_tid = (uintptr_t)&pid;

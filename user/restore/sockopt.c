@@ -51,8 +51,8 @@ int check_sockopts(struct restore *r, const SkOptsEntry *opts)
 static int set_int(struct restore *r, int fd, int level, int name, int value)
 {
 	if (setsockopt(fd, level, name, &value, sizeof(value)))
-		return fail(r->err, errno, "cannot set its option %d of level %d to %d", name, level,
-			    value);
+		return fail(r->err, errno, "cannot set its option %d of level %d to %d", name,
+			    level, value);
 	return 0;
 }
 
@@ -78,7 +78,7 @@ static int set_buffer(struct restore *r, int fd, int name, int force, uint32_t s
 
 static int set_timeout(struct restore *r, int fd, int name, uint64_t sec, uint64_t usec)
 {
-	struct timeval tv = { .tv_sec = sec, .tv_usec = usec };
+	struct timeval tv = {.tv_sec = sec, .tv_usec = usec};
 
 	if ((sec || usec) && setsockopt(fd, SOL_SOCKET, name, &tv, sizeof(tv)))
 		return fail(r->err, errno, "cannot set its timeouts");
@@ -88,15 +88,15 @@ static int set_timeout(struct restore *r, int fd, int name, uint64_t sec, uint64
 static int set_filter(struct restore *r, int fd, const SkOptsEntry *opts)
 {
 	struct sock_filter code[BPF_MAXINSNS];
-	struct sock_fprog program = { .len = opts->n_so_filter, .filter = code };
+	struct sock_fprog program = {.len = opts->n_so_filter, .filter = code};
 
 	if (!opts->n_so_filter)
 		return 0;
 	for (size_t i = 0; i < opts->n_so_filter; i++) {
 		uint64_t word = opts->so_filter[i];
 
-		code[i] = (struct sock_filter){ .code = word >> 48, .jt = word >> 40,
-						.jf = word >> 32, .k = word };
+		code[i] = (struct sock_filter){
+			.code = word >> 48, .jt = word >> 40, .jf = word >> 32, .k = word};
 	}
 	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)))
 		return fail(r->err, errno, "cannot attach its filter");
@@ -121,13 +121,14 @@ static int set_ints(struct restore *r, int fd, const SkOptsEntry *opts)
 	int rc = 0;
 
 	for (size_t i = 0; i < opts->n_ints && !rc; i++)
-		rc = set_int(r, fd, opts->ints[i]->level, opts->ints[i]->name, opts->ints[i]->value);
+		rc = set_int(r, fd, opts->ints[i]->level, opts->ints[i]->name,
+			     opts->ints[i]->value);
 	return rc;
 }
 
 int restore_sockopts(struct restore *r, int fd, const SkOptsEntry *opts)
 {
-	struct linger linger = { .l_onoff = 1, .l_linger = opts->so_linger };
+	struct linger linger = {.l_onoff = 1, .l_linger = opts->so_linger};
 	int locks = opts->so_buf_lock;
 
 	if (set_buffer(r, fd, SO_SNDBUF, SO_SNDBUFFORCE, opts->so_sndbuf) ||
@@ -149,8 +150,7 @@ int restore_sockopts(struct restore *r, int fd, const SkOptsEntry *opts)
 	/* IP_TOS changes it too. */
 	if (opts->has_so_priority && set_int(r, fd, SOL_SOCKET, SO_PRIORITY, opts->so_priority))
 		return r->err->code;
-	if (opts->has_so_linger &&
-	    setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)))
+	if (opts->has_so_linger && setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)))
 		return fail(r->err, errno, "cannot set how it lingers");
 	/* Setting a size has locked it; kernels before 5.14 cannot undo that. */
 	if (opts->has_so_buf_lock)

@@ -22,8 +22,8 @@
 #include "restore/restore.h"
 #include "tty.pb-c.h"
 
-#define PTMX	    "/dev/ptmx"
-#define MAX_PTYS    4096	/* how many are opened to reach a number */
+#define PTMX        "/dev/ptmx"
+#define MAX_PTYS    4096 /* how many are opened to reach a number */
 #define SESSION_KEY 0x5454ULL << 48
 
 void tty_termios_parse(const TermiosEntry *entry, struct tty_termios *ret)
@@ -79,8 +79,8 @@ static const struct tty_plan *find_master(const struct restore *r, const struct 
 		const struct tty_plan *other = plan_of(r->files[i]);
 
 		if (other && other->is_master &&
-		    (by_session ? other->info->sid && other->info->sid == plan->info->sid :
-				  other->info->pty->index == plan->info->pty->index))
+		    (by_session ? other->info->sid && other->info->sid == plan->info->sid
+				: other->info->pty->index == plan->info->pty->index))
 			return other;
 	}
 	return NULL;
@@ -134,8 +134,8 @@ static int open_master(struct restore *r, uint32_t index, bool is_any)
 /* The node of a new slave belongs to this process. */
 static int give_node(struct restore *r, const struct new_file *f, int fd)
 {
-	const struct new_file *reg = f->entry->tty->has_regf_id ?
-					     restore_file(r, f->entry->tty->regf_id) : NULL;
+	const struct new_file *reg =
+		f->entry->tty->has_regf_id ? restore_file(r, f->entry->tty->regf_id) : NULL;
 	const TtyInfoEntry *info = ((struct tty_plan *)f->data)->info;
 
 	if (info->type != TTY_TYPE__PTY)
@@ -248,8 +248,8 @@ static int set_settings(struct restore *r, int fd, const TtyInfoEntry *info, boo
 			return fail(r->err, errno, "cannot lock its settings");
 	}
 	if (info->winsize) {
-		size = (struct winsize){ info->winsize->ws_row, info->winsize->ws_col,
-					 info->winsize->ws_xpixel, info->winsize->ws_ypixel };
+		size = (struct winsize){info->winsize->ws_row, info->winsize->ws_col,
+					info->winsize->ws_xpixel, info->winsize->ws_ypixel};
 		if (ioctl(fd, TIOCSWINSZ, &size))
 			return fail(r->err, errno, "cannot set its size");
 	}
@@ -299,12 +299,13 @@ static void take_home(struct restore *r, const struct new_file *f, const TtyInfo
 		return;
 	rc = background_ioctl(f->fd, TIOCSPGRP, &pgrp);
 	if (rc)
-		log_warn(r->log, "cannot put process group %d into the foreground (%s), ignoring", pgrp,
-			 strerror(-rc));
+		log_warn(r->log, "cannot put process group %d into the foreground (%s), ignoring",
+			 pgrp, strerror(-rc));
 }
 
 /* Runs in the session's leader: @fd is a descriptor of this process for the terminal. */
-static int take_session(struct restore *r, struct new_task *leader, const TtyInfoEntry *info, int fd)
+static int take_session(struct restore *r, struct new_task *leader, const TtyInfoEntry *info,
+			int fd)
 {
 	struct batch *batch = injected_batch(leader->injected);
 	int pgrp = info->pgrp;
@@ -312,16 +313,17 @@ static int take_session(struct restore *r, struct new_task *leader, const TtyInf
 	__u64 at;
 
 	if (batch_call(batch, "reaching the restorer", 0, 0, ENGINE_SUCCESS, 0, &pidfd,
-		       SYS_pidfd_open, (const __u64[6]){ getpid(), 0 }) ||
+		       SYS_pidfd_open, (const __u64[6]){getpid(), 0}) ||
 	    batch_run(batch, r->err) ||
-	    batch_call(batch, "fetching a terminal", 0, 0, ENGINE_SUCCESS, 0, &tty,
-		       SYS_pidfd_getfd, (const __u64[6]){ pidfd, fd, 0 }) ||
+	    batch_call(batch, "fetching a terminal", 0, 0, ENGINE_SUCCESS, 0, &tty, SYS_pidfd_getfd,
+		       (const __u64[6]){pidfd, fd, 0}) ||
 	    batch_run(batch, r->err) || batch_reserve(batch, 4, sizeof(pgrp)))
 		return r->err->code ?: -EINVAL;
 	at = batch_data(batch, &pgrp, sizeof(pgrp), NULL);
 	if (batch_do(batch, "taking a controlling terminal", SYS_ioctl, tty, TIOCSCTTY, 0) ||
 	    (pgrp && has_group(r, pgrp) &&
-	     batch_do(batch, "putting a group into the foreground", SYS_ioctl, tty, TIOCSPGRP, at)) ||
+	     batch_do(batch, "putting a group into the foreground", SYS_ioctl, tty, TIOCSPGRP,
+		      at)) ||
 	    batch_do(batch, "closing the terminal", SYS_close, tty) ||
 	    batch_do(batch, "closing", SYS_close, pidfd))
 		return r->err->code ?: -EINVAL;

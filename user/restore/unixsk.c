@@ -22,12 +22,12 @@
 #include "sk-unix.pb-c.h"
 #include "sockopt.h"
 
-#define NAME_AT	      offsetof(struct sockaddr_un, sun_path)
-#define INO_KEY	      (0x5558ULL << 48)
+#define NAME_AT       offsetof(struct sockaddr_un, sun_path)
+#define INO_KEY       (0x5558ULL << 48)
 #define SHUTDOWN_BOTH 3
 enum { STATE_ESTABLISHED = 1, STATE_LISTEN = 10 };
 
-static const struct identity nobody_else = { .uid = -1 };
+static const struct identity nobody_else = {.uid = -1};
 
 /* What a child is to do, and what came of it. */
 struct job {
@@ -36,7 +36,7 @@ struct job {
 	int backlog;
 	socklen_t length;
 	struct sockaddr_un address;
-	char directory[PATH_MAX];	/* where a relative name belongs; "" nowhere */
+	char directory[PATH_MAX]; /* where a relative name belongs; "" nowhere */
 };
 
 int unix_add(struct restore *r, struct new_file *f)
@@ -67,8 +67,8 @@ static struct identity identity_of(const UnixSkEntry *usk)
 {
 	if (!usk || !usk->has_peer_uid || !usk->has_peer_gid)
 		return nobody_else;
-	return (struct identity){ usk->has_peer_pid ? usk->peer_pid : 0, usk->peer_uid,
-				  usk->peer_gid };
+	return (struct identity){usk->has_peer_pid ? usk->peer_pid : 0, usk->peer_uid,
+				 usk->peer_gid};
 }
 
 static bool has_path(const UnixSkEntry *usk)
@@ -86,7 +86,7 @@ static bool same_name(const UnixSkEntry *a, const UnixSkEntry *b)
 
 static void job_init(struct job *job, const UnixSkEntry *usk)
 {
-	*job = (struct job){ .type = usk->type, .fd = -1, .backlog = usk->backlog };
+	*job = (struct job){.type = usk->type, .fd = -1, .backlog = usk->backlog};
 	job->address.sun_family = AF_UNIX;
 	job->length = NAME_AT + usk->name.len;
 	memcpy(job->address.sun_path, usk->name.data, usk->name.len);
@@ -138,7 +138,9 @@ static int do_connect(void *data)
 	struct job *job = data;
 	int rc = enter(job);
 
-	return rc ? rc : connect(job->fd, (struct sockaddr *)&job->address, job->length) ? -errno : 0;
+	return rc                                                                ? rc
+	       : connect(job->fd, (struct sockaddr *)&job->address, job->length) ? -errno
+										 : 0;
 }
 
 /* The path of its name as this process can use it. */
@@ -183,14 +185,15 @@ static int bind_name(struct restore *r, int fd, const UnixSkEntry *usk)
 	job.fd = fd;
 	if (has_path(usk)) {
 		path_of(usk, path);
-		if (is_in_the_way(path) || (usk->has_deleted && usk->deleted && !access(path, F_OK)))
+		if (is_in_the_way(path) ||
+		    (usk->has_deleted && usk->deleted && !access(path, F_OK)))
 			return fail(r->err, EEXIST, "cannot bind it to %s", path);
 		(void)unlink(path);
 	}
 	rc = run_as(r, &nobody_else, do_bind, &job, sizeof(job));
 	if (rc && !has_path(usk)) {
-		fail(r->err, rc, "cannot bind it to the abstract name @%.*s", (int)usk->name.len - 1,
-		     (const char *)usk->name.data + 1);
+		fail(r->err, rc, "cannot bind it to the abstract name @%.*s",
+		     (int)usk->name.len - 1, (const char *)usk->name.data + 1);
 		return rc == -EADDRINUSE ? fail_hint(r->err, "end what uses that name") : rc;
 	}
 	if (rc)
@@ -288,8 +291,11 @@ static int set_shutdown(struct restore *r, int fd, const UnixSkEntry *usk)
 	return 0;
 }
 
-/* Names, options and states of @f and the socket it is connected with (NULL: that one was closed). */
-static int finish_connected(struct restore *r, struct new_file *f, struct new_file *peer, int pair[2])
+/*
+ * Names, options and states of @f and the socket it is connected with (NULL: that one was closed).
+ */
+static int finish_connected(struct restore *r, struct new_file *f, struct new_file *peer,
+			    int pair[2])
 {
 	const UnixSkEntry *usk = f->entry->usk, *other = peer ? peer->entry->usk : NULL;
 	int rc = 0;
@@ -313,11 +319,12 @@ static int open_accepted(struct restore *r, struct new_file *f, struct new_file 
 {
 	const UnixSkEntry *usk = f->entry->usk, *other = peer ? peer->entry->usk : NULL;
 	bool swapped = other && is_accepted(r, other, usk);
-	int pair[2] = { -1, -1 }, rc;
+	int pair[2] = {-1, -1}, rc;
 
 	if (!swapped && !is_accepted(r, usk, other))
 		return 0;
-	rc = swapped ? meet(r, usk, other, &pair[0], &pair[1]) : meet(r, other, usk, &pair[1], &pair[0]);
+	rc = swapped ? meet(r, usk, other, &pair[0], &pair[1])
+		     : meet(r, other, usk, &pair[1], &pair[0]);
 	if (r->err->code)
 		return r->err->code;
 	if (!rc)
@@ -354,7 +361,9 @@ static struct new_file *mutual_peer(const struct restore *r, const struct new_fi
 	struct new_file *peer = by_ino(r, f->entry->usk->peer);
 
 	return peer && peer != f && peer->entry->usk->peer == f->entry->usk->ino &&
-			       peer->entry->usk->type == f->entry->usk->type ? peer : NULL;
+			       peer->entry->usk->type == f->entry->usk->type
+		       ? peer
+		       : NULL;
 }
 
 /* The other side was closed. A connection is shut down by that, a datagram socket goes on. */
@@ -368,7 +377,8 @@ static bool is_orphan(const UnixSkEntry *usk)
 }
 
 /* Waits to be opened as one of a pair. *@ret_peer NULL: the other one was closed. */
-static bool is_of_pair(const struct restore *r, const struct new_file *f, struct new_file **ret_peer)
+static bool is_of_pair(const struct restore *r, const struct new_file *f,
+		       struct new_file **ret_peer)
 {
 	if (!entry_of(f) || f->fd >= 0)
 		return false;

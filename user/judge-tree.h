@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 struct judge;
+struct mm;
 struct process;
 
 #define JUDGE_NAMESPACES 8
@@ -17,5 +18,8 @@ struct judge_tree {
 void judge_tree_init(struct judge_tree *tree);
 /* What one process shares with others, or its threads do not share with it, that cannot be carried. */
 void judge_tree(struct judge *j, const struct process *p, struct judge_tree *tree);
+
+/* Seals, protection keys, shadow stacks: user/judge-vmflags.c. */
+void judge_vmflags(struct judge *j, const struct mm *mm);
 
 #endif

@@ -155,9 +155,11 @@ int judge_run(struct judge *j, struct error *err)
 		judge_tree(j, snap->processes[i], &tree);
 		judge_tasks(j, snap->processes[i]);
 	}
-	for (size_t i = 0; i < snap->n_mms; i++)
+	for (size_t i = 0; i < snap->n_mms; i++) {
 		for (size_t k = 0; k < snap->mms[i].n_vmas; k++)
 			judge_one_vma(j, snap->mms[i].process, &snap->mms[i].vmas[k]);
+		judge_vmflags(j, &snap->mms[i]);
+	}
 	for (size_t i = 0; i < snap->n_files; i++)
 		judge_one_file(j, snap->files[i]);
 	return j->no_memory ? fail(err, ENOMEM, "cannot list the obstacles") : 0;

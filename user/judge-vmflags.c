@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Properties of mappings whose bits in VM_* moved from kernel to kernel: protection keys,
+ * seals, shadow stacks. /proc/PID/smaps names them by two letters that never changed; it
+ * costs some microseconds per mapping, so it is asked only if a mapping has a bit that
+ * may be one of them.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "judge-tree.h"
+#include "judge.h"
+#include "lib/cleanup.h"
+#include "snapshot.h"
+#include "vmaflags.h"
+
+/* Bits 0 to 31 never moved. Of the others one is known: a kind of its own judges it. */
+static bool may_be_peculiar(const struct vma *v)
+{
+	return v->rec->flags >> 32 & ~(VMF_DROPPABLE >> 32);
+}
+
+static void judge_flags(struct judge *j, const struct process *p, const struct vma *v,
+			const char *flags)
+{
+	if (strstr(flags, " ss"))
+		judge_vma(j, p, v, "shadow stack", "start the program without shadow stacks",
+			  "is a shadow stack, which cannot be carried yet");
+	/* the kernel seals its own mappings, and does so again at restore */
+	if (strstr(flags, " sl") && !v->rec->special) {
+		judge_vma(j, p, v, "seal", NULL, "is sealed (mseal), and will come back without that");
+		judge_soften(j);
+	}
+}
+
+static void judge_key(struct judge *j, const struct process *p, const struct vma *v,
+		      unsigned int key)
+{
+	if (key)
+		judge_vma(j, p, v, "protection key", NULL,
+			  "has protection key %u, which cannot be carried yet", key);
+}
+
+void judge_vmflags(struct judge *j, const struct mm *mm)
+{
+	const struct vma *v = mm->vmas, *end = mm->vmas + mm->n_vmas;
+	_cleanup_fclose_ FILE *smaps = NULL;
+	_cleanup_free_ char *line = NULL;
+	unsigned long long start, stop;
+	size_t room = 0;
+	char path[64];
+
+	while (v < end && !may_be_peculiar(v))
+		v++;
+	if (v == end)
+		return;
+	snprintf(path, sizeof(path), "/proc/%d/smaps", mm->process->pid);
+	smaps = fopen(path, "re");
+	while (smaps && getline(&line, &room, smaps) > 0) {
+		unsigned int key;
+
+		if (sscanf(line, "%llx-%llx ", &start, &stop) == 2) {
+			while (v < end && v->end <= start)
+				v++;
+			continue;
+		}
+		if (v == end || v->start != start)
+			continue;
+		if (sscanf(line, "ProtectionKey: %u", &key) == 1)
+			judge_key(j, mm->process, v, key);
+		else if (!strncmp(line, "VmFlags:", 8))
+			judge_flags(j, mm->process, v, line);
+	}
+	if (!smaps)
+		judge_process(j, mm->process, "memory", NULL,
+			      "properties of its mappings cannot be read: %s", strerror(errno));
+}

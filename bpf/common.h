@@ -7,6 +7,9 @@
  * functions need no arguments: a function that is global and takes only numbers is
  * verified once, not once for each call. For the same reason addresses of kernel
  * objects travel as __u64, through struct view, and are read by BPF_CORE_READ.
+ *
+ * The programs are iterators (iter/task …) under a section name that libbpf does not
+ * know: user/collect/load.c says why.
  */
 
 #include "vmlinux.h"

@@ -148,7 +148,7 @@ static __always_inline int show_file(struct file *file)
 	return stream_send(&r->head, RECORD_FILE, view.file, size, false);
 }
 
-SEC("iter/task_file")
+SEC("crbpf/task_file")
 int crbpf_file(struct bpf_iter__task_file *ctx)
 {
 	struct task_struct *task = ctx->task;

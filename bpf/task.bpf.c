@@ -201,7 +201,7 @@ static __always_inline int show_process(struct task_struct *task)
 	return stream_send(&process_now.record.head, RECORD_PROCESS, view.signal, size, false);
 }
 
-SEC("iter/task")
+SEC("crbpf/task")
 int crbpf_task(struct bpf_iter__task *ctx)
 {
 	struct task_struct *task = ctx->task;

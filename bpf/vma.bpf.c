@@ -152,7 +152,7 @@ static __always_inline __u64 add_tail(struct vm_area_struct *vma)
 	return sizeof(*r) + ((used + 7) & ~7U);
 }
 
-SEC("iter/task_vma")
+SEC("crbpf/task_vma")
 int crbpf_vma(struct bpf_iter__task_vma *ctx)
 {
 	struct task_struct *task = ctx->task;

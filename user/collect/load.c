@@ -5,6 +5,7 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -17,12 +18,12 @@
 extern const char bpf_programs[], bpf_programs_end[];
 
 static const struct {
-	const char *name;
+	const char *name, *target;
 	unsigned int flag;
 } iterators[PROGRAMS] = {
-	[PROGRAM_TASK] = { "crbpf_task", COLLECT_TASKS },
-	[PROGRAM_FILE] = { "crbpf_file", COLLECT_FILES },
-	[PROGRAM_VMA] = { "crbpf_vma", COLLECT_VMAS },
+	[PROGRAM_TASK] = { "crbpf_task", "task", COLLECT_TASKS },
+	[PROGRAM_FILE] = { "crbpf_file", "task_file", COLLECT_FILES },
+	[PROGRAM_VMA] = { "crbpf_vma", "task_vma", COLLECT_VMAS },
 };
 
 void programs_init(struct programs *p)
@@ -91,40 +92,101 @@ static int find(struct programs *p, struct bpf_object *object)
 	return programs_map(p);
 }
 
-/*
- * Opens the object with the pruned types of this kernel if they can be had, else as it is. The
- * first opening only reads the object's own types; both cost little beside the search.
- */
-static struct bpf_object *open_object(struct kernel_types *types)
+/* Opens the object; @types is what libbpf gets to see of the kernel's types, NULL: all. */
+static struct bpf_object *open_object(const struct kernel_types *types, unsigned int collect_flags)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts);
-	size_t size = bpf_programs_end - bpf_programs;
-	struct bpf_object *object = bpf_object__open_mem(bpf_programs, size, &opts);
+	struct bpf_object *object;
 	char path[64];
 
-	if (!object || kernel_types_open(types, bpf_object__btf(object)))
-		return object;
+	if (types) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", types->file);
+		opts.btf_custom_path = path;
+	}
+	object = bpf_object__open_mem(bpf_programs, bpf_programs_end - bpf_programs, &opts);
+	for (int i = 0; object && i < PROGRAMS; i++)
+		bpf_program__set_autoload(
+			bpf_object__find_program_by_name(object, iterators[i].name),
+			collect_flags & iterators[i].flag);
+	return object;
+}
+
+/* The way without tricks: libbpf reads and searches all types of the kernel. */
+static int load_plain(struct programs *p, unsigned int collect_flags)
+{
+	int r = 0;
+
+	p->object = open_object(NULL, collect_flags);
+	if (!p->object)
+		return -errno;
+	for (int i = 0; i < PROGRAMS && !r; i++) {
+		struct bpf_program *prog =
+			bpf_object__find_program_by_name(p->object, iterators[i].name);
+
+		bpf_program__set_type(prog, BPF_PROG_TYPE_TRACING);
+		bpf_program__set_expected_attach_type(prog, BPF_TRACE_ITER);
+		r = bpf_program__set_attach_target(prog, 0, iterators[i].target);
+	}
+	return r ? r : bpf_object__load(p->object);
+}
+
+/*
+ * For an iterator libbpf reads all of the kernel's types once more, a third of what is left of
+ * loading, only to find the function that stands for it. So the programs are of a sort that
+ * has none until just before the kernel gets them. (The handler is the fallback for sections
+ * that libbpf does not know: unregistering any other leaves a dangling pointer in 1.1.)
+ */
+static int become_iterator(struct bpf_program *prog, struct bpf_prog_load_opts *opts, long cookie)
+{
+	const struct kernel_types *types = (const struct kernel_types *)cookie;
+
+	for (int i = 0; i < PROGRAMS; i++)
+		if (!strcmp(bpf_program__name(prog), iterators[i].name))
+			opts->attach_btf_id = types->attach[i];
+	opts->expected_attach_type = BPF_TRACE_ITER;
+	return opts->attach_btf_id ? bpf_program__set_type(prog, BPF_PROG_TYPE_TRACING) : -ENOENT;
+}
+
+/* Opened only for the programs' own types. */
+static int prune_types(struct kernel_types *types)
+{
+	struct bpf_object *object = open_object(NULL, 0);
+	int r = object ? kernel_types_open(types, bpf_object__btf(object)) : -errno;
+
 	bpf_object__close(object);
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", types->file);
-	opts.btf_custom_path = path;
-	return bpf_object__open_mem(bpf_programs, size, &opts);
+	return r;
+}
+
+static int load_pruned(struct programs *p, unsigned int collect_flags)
+{
+	LIBBPF_OPTS(libbpf_prog_handler_opts, handler, .prog_prepare_load_fn = become_iterator);
+	struct kernel_types types;
+	int r = prune_types(&types), id;
+
+	if (r)
+		return r;
+	handler.cookie = (long)&types;
+	id = libbpf_register_prog_handler(NULL, BPF_PROG_TYPE_TRACEPOINT, 0, &handler);
+	p->object = open_object(&types, collect_flags);
+	r = p->object ? bpf_object__load(p->object) : -errno;
+	if (id > 0)
+		(void)libbpf_unregister_prog_handler(id);
+	kernel_types_close(&types);
+	if (!r)
+		return 0;
+	bpf_object__close(p->object);
+	p->object = NULL;
+	return r;
 }
 
 int programs_load(struct programs *p, unsigned int collect_flags, struct error *err)
 {
-	struct kernel_types types = { .file = -1 };
 	int r;
 
 	libbpf_set_print(NULL);
-	p->object = open_object(&types);
-	if (!p->object)
-		return explain(err, -errno);
-	for (int i = 0; i < PROGRAMS; i++)
-		bpf_program__set_autoload(
-			bpf_object__find_program_by_name(p->object, iterators[i].name),
-			collect_flags & iterators[i].flag);
-	r = bpf_object__load(p->object);
-	kernel_types_close(&types);
+	r = load_pruned(p, collect_flags);
+	if (r && r != -EPERM)
+		r = load_plain(p, collect_flags);
 	if (r)
 		return explain(err, r);
 	r = find(p, p->object);

@@ -9,8 +9,9 @@
 
 #define STACK (64 << 10)
 
-static volatile int is_up, n_handled;
-static void *volatile frame;
+static volatile int is_up;
+static _Thread_local volatile int n_handled;
+static _Thread_local void *volatile frame;
 
 static void handle(int sig, siginfo_t *info, void *context)
 {

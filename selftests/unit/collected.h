@@ -21,6 +21,7 @@
 
 #include "bpf/record.h"
 #include "collect/collector.h"
+#define TEST_MAY_LEAK
 #include "harness.h"
 #include "lib/err.h"
 #include "lib/log.h"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The freezer, on children of the test: does everything stand still, and go on as before? */
+#define TEST_MAY_LEAK
 #include "harness.h"
 
 #include <pthread.h>

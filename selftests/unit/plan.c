@@ -4,6 +4,7 @@
 
 #include <sys/mman.h>
 
+#define TEST_MAY_LEAK
 #include "harness.h"
 #include "kind.h"
 #include "lib/err.h"

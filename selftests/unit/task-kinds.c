@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
+#define TEST_MAY_LEAK
 #include "core.pb-c.h"
 #include "kind.h"
 #include "kind/restart.h"

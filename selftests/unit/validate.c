@@ -15,6 +15,7 @@
 #include "core.pb-c.h"
 #include "fdinfo.pb-c.h"
 #include "fs.pb-c.h"
+#define TEST_MAY_LEAK
 #include "harness.h"
 #include "image/image.h"
 #include "inventory.pb-c.h"

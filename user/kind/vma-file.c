@@ -2,7 +2,9 @@
 /* Mappings of files that have, or had, a name: programs, libraries, data. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -51,14 +53,38 @@ static bool is_continued(const struct process *p, const struct vma *v)
 	return v > p->mm->vmas && v[-1].object == v->object;
 }
 
+/*
+ * overlayfs maps the file of the layer beneath, and newer kernels keep that one's path with it,
+ * which is of use to nobody. What the program opened is where /proc/PID/map_files leads.
+ */
+static void find_opened_path(struct judge *j, struct vma *v, const char *proc)
+{
+	char path[PATH_MAX];
+	ssize_t n = readlink(proc, path, sizeof(path) - 1);
+	const char *copy;
+
+	if (n <= 0)
+		return;
+	path[n] = 0;
+	copy = strcmp(path, v->path) ? arena_strdup(&j->snap->arena, path) : NULL;
+	if (copy)
+		v->path = copy;
+}
+
 static void vma_file_judge(struct judge *j, const struct process *p, struct vma *v)
 {
+	enum fileref_state state;
 	const char *why, *hint;
 	char proc[96];
 
 	if (!vma_judge(j, p, v) || is_continued(p, v))
 		return;
-	why = fileref_obstacle(j->options, state_of(p, v, proc, sizeof(proc)), &hint);
+	state = state_of(p, v, proc, sizeof(proc));
+	if (state != FILEREF_PRESENT) {
+		find_opened_path(j, v, proc);
+		state = state_of(p, v, proc, sizeof(proc));
+	}
+	why = fileref_obstacle(j->options, state, &hint);
 	if (why)
 		judge_vma(j, p, v, "mapped file", hint, "%s", why);
 }

@@ -9,9 +9,12 @@
 #include "core.pb-c.h"
 #include "dump/describe.h"
 #include "dump/dump.h"
+#include "dump/page-source.h"
 #include "kind.h"
+#include "lib/cleanup.h"
 #include "lib/err.h"
 #include "mm.pb-c.h"
+#include "restore/area.h"
 
 enum { STATE_ALIVE = 1, STATE_DEAD = 2, STATE_STOPPED = 3 };
 
@@ -165,29 +168,75 @@ static int describe_vma(struct dump *d, const struct process *p, struct vma *v, 
 			 ret;
 }
 
-int describe_mm(struct dump *d, const struct process *p)
+/* Mappings of a process on their way into its image. */
+struct vma_list {
+	VmaEntry *entries;
+	VmaEntry **pointers;
+	size_t n;
+};
+
+static int list_vmas(struct dump *d, const struct process *p, struct vma_list *list)
+{
+	for (size_t i = 0; i < p->mm->n_vmas; i++) {
+		int ret = describe_vma(d, p, &p->mm->vmas[i], &list->entries[list->n]);
+
+		if (ret < 0)
+			return ret;
+		if (!ret) {
+			list->pointers[list->n] = &list->entries[list->n];
+			list->n++;
+		}
+	}
+	return 0;
+}
+
+/* Guard pages are entries of their own behind all mappings, which they lie in. */
+static void list_guards(struct vma_list *list, const struct page_range *guards, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		VmaEntry *entry = &list->entries[list->n];
+
+		vma_entry__init(entry);
+		entry->start = guards[i].start;
+		entry->end = guards[i].end;
+		entry->status = AREA_GUARD;
+		entry->flags = MAP_PRIVATE | MAP_ANONYMOUS;
+		entry->fd = -1;
+		list->pointers[list->n++] = entry;
+	}
+}
+
+static int write_mm(struct dump *d, const struct process *p, struct vma_list *list)
 {
 	MmEntry *mm = dump_message(d, &mm_entry__descriptor);
-	size_t n = p->mm->n_vmas;
-	VmaEntry *entries = calloc(n + 1, sizeof(*entries));
-	int ret;
+	int ret = mm ? dump_mm_fields(d, p, mm) : d->err->code;
 
-	if (!mm || !entries) {
-		free(entries);
+	if (ret)
+		return ret;
+	mm->vmas = list->pointers;
+	mm->n_vmas = list->n;
+	return image_write(d->dir, IMAGE_MM, (unsigned long long)p->vpid, &mm->base, d->err);
+}
+
+int describe_mm(struct dump *d, const struct process *p)
+{
+	_cleanup_free_ struct page_range *guards = NULL;
+	_cleanup_free_ VmaEntry *entries = NULL;
+	_cleanup_free_ VmaEntry **pointers = NULL;
+	struct vma_list list;
+	size_t n_guards;
+	int ret = page_source_guards(p, &guards, &n_guards, d->err);
+
+	if (ret)
+		return ret;
+	entries = calloc(p->mm->n_vmas + n_guards + 1, sizeof(*entries));
+	pointers = calloc(p->mm->n_vmas + n_guards + 1, sizeof(*pointers));
+	if (!entries || !pointers)
 		return fail(d->err, ENOMEM, "cannot describe the mappings");
-	}
-	mm->vmas = calloc(n + 1, sizeof(*mm->vmas));
-	ret = mm->vmas ? dump_mm_fields(d, p, mm) : fail(d->err, ENOMEM, "cannot describe the mappings");
-	for (size_t i = 0; i < n && ret >= 0; i++) {
-		VmaEntry *entry = &entries[mm->n_vmas];
-
-		ret = describe_vma(d, p, &p->mm->vmas[i], entry);
-		if (!ret)
-			mm->vmas[mm->n_vmas++] = entry;
-	}
-	if (ret >= 0)
-		ret = image_write(d->dir, IMAGE_MM, (unsigned long long)p->vpid, &mm->base, d->err);
-	free(mm->vmas);
-	free(entries);
-	return ret;
+	list = (struct vma_list){ .entries = entries, .pointers = pointers };
+	ret = list_vmas(d, p, &list);
+	if (ret)
+		return ret;
+	list_guards(&list, guards, n_guards);
+	return write_mm(d, p, &list);
 }

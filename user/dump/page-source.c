@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "kind.h"
+#include "lib/buf.h"
 #include "lib/err.h"
 #include "snapshot.h"
 #include "vmaflags.h"
@@ -111,6 +112,51 @@ static int scan(struct page_source *src, struct error *err)
 		src->regions[i] = (struct page_range){ .start = regions[i].start, .end = regions[i].end };
 	src->n_regions = (size_t)n;
 	src->at = arg.walk_end;
+	return 0;
+}
+
+/* Appends what one call finds. Returns the address to go on from, 0 if the kernel cannot tell. */
+static uint64_t scan_guards(int pagemap, uint64_t start, uint64_t end, struct page_range **ranges,
+			    size_t *n)
+{
+	struct scan_region regions[PAGE_REGIONS];
+	struct scan_arg arg = {
+		.size = sizeof(arg),
+		.start = start,
+		.end = end,
+		.vec = (uintptr_t)regions,
+		.vec_len = PAGE_REGIONS,
+		.category_mask = SCAN_GUARD,
+	};
+	int found = ioctl(pagemap, SCAN_PAGES, &arg);
+
+	for (int i = 0; i < found; i++) {
+		struct page_range *range = array_add(*ranges, *n);
+
+		if (!range)
+			return 0;
+		*range = (struct page_range){ .start = regions[i].start, .end = regions[i].end };
+	}
+	return found < 0 ? 0 : arg.walk_end;
+}
+
+int page_source_guards(const struct process *process, struct page_range **ret, size_t *ret_n,
+		       struct error *err)
+{
+	const struct mm *mm = process->mm;
+	uint64_t at, end = mm->n_vmas ? mm->vmas[mm->n_vmas - 1].end : 0;
+	struct page_source src;
+
+	*ret = NULL;
+	*ret_n = 0;
+	if (!end)
+		return 0;
+	if (page_source_process(&src, process, err))
+		return err->code;
+	at = mm->vmas[0].start;
+	while (at && at < end)
+		at = scan_guards(src.fd, at, end, ret, ret_n);
+	page_source_close(&src);
 	return 0;
 }
 

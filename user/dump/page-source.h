@@ -54,4 +54,11 @@ int page_source_next(struct page_source *src, struct page_range *ret, struct err
 int page_source_read(const struct page_source *src, const struct page_range *ranges, size_t n,
 		     char *buffer, struct error *err);
 
+/*
+ * The guard pages (MADV_GUARD_INSTALL) of a frozen process: *@ret_n ranges, ascending,
+ * to be freed. None on a kernel that has none, or does not tell (before 6.15). 0 or -errno.
+ */
+int page_source_guards(const struct process *process, struct page_range **ret, size_t *ret_n,
+		       struct error *err);
+
 #endif

@@ -85,6 +85,23 @@ static void judge_inside(struct judge *j, struct file *f, const struct tty_detai
 			   detail->ldisc);
 }
 
+/* What stays behind when a terminal is exchanged for the one of the restore. */
+static void judge_outside(struct judge *j, const struct file *f, const struct tty_detail *detail)
+{
+	if (detail->queued) {
+		judge_file(j, f, "tty", NULL, "%llu bytes typed ahead stay behind",
+			   (unsigned long long)detail->queued);
+		judge_soften(j);
+	}
+	if (f->process->rec->tty == detail->tty &&
+	    snapshot_process(j->snap, detail->session.host)) {
+		judge_file(j, f, "tty", NULL,
+			   "the tree leads the session of this terminal, and will not lead that of "
+			   "the one where it is restored: no signals from its keys");
+		judge_soften(j);
+	}
+}
+
 static void judge(struct judge *j, struct file *f)
 {
 	const struct tty_detail *detail = detail_of(f);
@@ -96,11 +113,35 @@ static void judge(struct judge *j, struct file *f)
 		judge_file(j, f, "tty",
 			   "--shell-job, or start the program with setsid and its output in a file",
 			   "a terminal that the tree does not control");
-	} else if (detail->queued) {
-		judge_file(j, f, "tty", NULL, "%llu bytes typed ahead stay behind",
-			   (unsigned long long)detail->queued);
-		judge_soften(j);
+	} else {
+		judge_outside(j, f, detail);
 	}
+}
+
+/* Does anybody of the tree have terminal @tty, or the master of it? */
+static bool is_held(const struct snapshot *snap, uint64_t tty)
+{
+	for (size_t i = 0; i < snap->n_files; i++) {
+		const struct tty_detail *detail = detail_of(snap->files[i]);
+
+		if (detail && (detail->tty == tty || (is_master(detail) && detail->link == tty)))
+			return true;
+	}
+	return false;
+}
+
+/* A session may have a terminal that none of its processes has open. */
+static void judge_session(struct judge *j, const struct task *t)
+{
+	const struct process *p = t->process;
+
+	if (t != p->tasks || p->is_zombie || !p->rec->tty || p->rec->sid.host != p->pid ||
+	    is_held(j->snap, p->rec->tty))
+		return;
+	judge_process(j, p, "tty", NULL,
+		      "its session has a controlling terminal, which no process has open: it will "
+		      "have none");
+	judge_soften(j);
 }
 
 static TtyType type_of(const struct file *f, const struct tty_detail *detail, uint32_t *ret_id)
@@ -168,16 +209,16 @@ static int describe_settings(struct dump *d, struct file *f, TtyInfoEntry *info)
 static void describe_session(const struct dump *d, const struct tty_detail *detail,
 			     TtyInfoEntry *info)
 {
-	const struct tty_detail *slave = detail;
+	info->sid = detail->session.virt;
+	info->pgrp = detail->pgrp.virt;
+	for (size_t i = 0; is_master(detail) && i < d->snap.n_processes; i++) {
+		const struct process_record *rec = d->snap.processes[i]->rec;
 
-	for (size_t i = 0; is_master(detail) && i < d->snap.n_files; i++) {
-		const struct tty_detail *other = detail_of(d->snap.files[i]);
-
-		if (other && other->tty == detail->link)
-			slave = other;
+		if (!detail->link || rec->tty != detail->link || rec->sid.host != rec->pid.host)
+			continue;
+		info->sid = rec->sid.virt;
+		info->pgrp = rec->ctty_pgrp.virt;
 	}
-	info->sid = slave->session.virt;
-	info->pgrp = slave->pgrp.virt;
 }
 
 static int describe_info(struct dump *d, struct file *f, uint32_t id, TtyType type)
@@ -281,4 +322,6 @@ static const struct file_ops file_ops = {
 	.install = install,
 };
 
-const struct kind kind_tty = {.name = "tty", .file = &file_ops};
+static const struct task_ops task_ops = {.judge = judge_session};
+
+const struct kind kind_tty = {.name = "tty", .file = &file_ops, .task = &task_ops};

@@ -282,10 +282,10 @@ int tty_set(struct restore *r, struct new_file *f)
 	return rc;
 }
 
-static bool has_group(const struct restore *r, uint32_t pgrp)
+static bool has_group(const struct restore *r, uint32_t pgrp, pid_t sid)
 {
 	for (size_t i = 0; i < r->n_processes; i++)
-		if (r->processes[i]->pgid == (pid_t)pgrp)
+		if (r->processes[i]->pgid == (pid_t)pgrp && r->processes[i]->sid == sid)
 			return true;
 	return false;
 }
@@ -295,7 +295,7 @@ static void take_home(struct restore *r, const struct new_file *f, const TtyInfo
 {
 	int pgrp = info->pgrp, rc;
 
-	if (!pgrp || pgrp == r->home_pgid || !has_group(r, pgrp))
+	if (!pgrp || pgrp == r->home_pgid || !has_group(r, pgrp, r->home_sid))
 		return;
 	rc = background_ioctl(f->fd, TIOCSPGRP, &pgrp);
 	if (rc)
@@ -321,7 +321,7 @@ static int take_session(struct restore *r, struct new_task *leader, const TtyInf
 		return r->err->code ?: -EINVAL;
 	at = batch_data(batch, &pgrp, sizeof(pgrp), NULL);
 	if (batch_do(batch, "taking a controlling terminal", SYS_ioctl, tty, TIOCSCTTY, 0) ||
-	    (pgrp && has_group(r, pgrp) &&
+	    (pgrp && has_group(r, pgrp, leader->process->sid) &&
 	     batch_do(batch, "putting a group into the foreground", SYS_ioctl, tty, TIOCSPGRP,
 		      at)) ||
 	    batch_do(batch, "closing the terminal", SYS_close, tty) ||

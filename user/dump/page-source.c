@@ -160,14 +160,24 @@ int page_source_guards(const struct process *process, struct page_range **ret, s
 	return 0;
 }
 
-/* The same from /proc/PID/pagemap, before Linux 6.7. */
+/*
+ * The same from /proc/PID/pagemap, before Linux 6.7: a mapping at a time, for the
+ * holes between them have entries too, and may be as large as the address space.
+ */
 static int scan_slowly(struct page_source *src, struct error *err)
 {
 	uint64_t entries[PAGEMAP_BATCH];
-	size_t n = (src->window - src->at) / src->page_size;
 	struct page_range *last = NULL;
+	const struct vma *v;
 	ssize_t got;
+	size_t n;
 
+	while (src->process->mm->vmas[src->clip].end <= src->at)
+		src->clip++;
+	v = &src->process->mm->vmas[src->clip];
+	if (src->at < v->start)
+		src->at = v->start;
+	n = (v->end - src->at) / src->page_size;
 	if (n > PAGEMAP_BATCH)
 		n = PAGEMAP_BATCH;
 	got = pread(src->fd, entries, n * sizeof(entries[0]),

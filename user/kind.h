@@ -21,6 +21,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 typedef struct CoreEntry CoreEntry;
 typedef struct FileEntry FileEntry;
@@ -37,6 +38,7 @@ struct new_task;
 struct new_vma;
 struct process;
 struct restore;
+struct snapshot;
 struct task;
 struct vma;
 
@@ -47,6 +49,11 @@ struct file_ops {
 	bool (*claims)(const struct file *f);
 	/* Notes what cannot be carried (judge_file). Tasks may be running. */
 	void (*judge)(struct judge *j, struct file *f);
+	/*
+	 * Writes what is special to it now, as "name value" pairs parted by spaces:
+	 * "count 3 semaphore". Tasks may be running. NULL: nothing beyond path and position.
+	 */
+	void (*state)(const struct file *f, const struct snapshot *snap, FILE *out);
 	/*
 	 * Tasks frozen. Fills @entry: its type and id are set, the message of the kind is
 	 * allocated from d->arena. Content goes to further images (dump_image).

@@ -18,6 +18,7 @@ enum option_value {
 	VALUE_NUMBER,	/* unsigned int */
 	VALUE_BYTES,	/* unsigned long long, with a suffix k, m or g */
 	VALUE_PID,	/* pid_t above 0 */
+	VALUE_PIDS,	/* struct pids: each time one more */
 	VALUE_FD,	/* int, an open descriptor */
 	VALUE_LEVEL,	/* -v, -vv, -v4 */
 	VALUE_WORDS,	/* struct words: each time one more */

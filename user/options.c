@@ -149,6 +149,13 @@ static int set_value(struct options *opt, const struct option_row *row, const ch
 			ret = -EINVAL;
 		*(pid_t *)field = (pid_t)number;
 		break;
+	case VALUE_PIDS:
+		ret = parse_number(value, false, INT_MAX, &number);
+		if (!ret)
+			ret = number ? pids_add(field, (pid_t)number) : -EINVAL;
+		if (ret == -ENOMEM)
+			return fail(err, ENOMEM, "option --%s", row->name);
+		break;
 	case VALUE_FD:
 		ret = parse_number(value, false, INT_MAX, &number);
 		if (!ret && fcntl((int)number, F_GETFD) < 0)
@@ -324,6 +331,7 @@ void options_deinit(struct options *opt)
 	if (opt->work_dirfd >= 0)
 		close(opt->work_dirfd);
 	opt->work_dirfd = -1;
+	pids_deinit(&opt->pids);
 	free(opt->features.word);
 	free(opt->operands.word);
 	opt->features = opt->operands = (struct words){ 0 };

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "lib/proc.h"
+
 struct error;
 struct log;
 
@@ -31,6 +33,7 @@ struct words {
 
 struct options {
 	pid_t pid;			/* -t, --tree, --pid; 0 if not given */
+	struct pids pids;		/* the same where there may be several */
 	const char *images_dir;		/* -D, --images-dir; "." */
 	const char *work_dir;		/* -W, --work-dir; NULL: the images' */
 	const char *log_file;		/* -o, --log-file; NULL: standard error */
@@ -49,6 +52,8 @@ struct options {
 	bool no_cache;			/* --no-cache: load the BPF programs anew */
 	bool yes_overwrite;		/* --overwrite: the directory may hold images */
 	bool json;
+	bool fds;			/* --fds: list every descriptor */
+	bool pin, unpin;		/* --pin, --unpin: the BPF programs */
 	bool extra;			/* --extra, --all */
 	struct words features;		/* --feature */
 	const char *sysroot;		/* --sysroot; NULL: this system */

@@ -9,10 +9,10 @@
 #include "lib/err.h"
 #include "snapshot-build.h"
 
-/* A record, copied, with its path and tail known to lie inside it. */
+/* A record that stays: its path and tail are known to lie inside it. */
 static const void *copy_record(struct snapshot *snap, const struct record_head *rec)
 {
-	return arena_copy(&snap->arena, rec, rec->size);
+	return snap->borrows ? rec : arena_copy(&snap->arena, rec, rec->size);
 }
 
 /* Remembers a part until its owner comes. An owner that was shown again begins anew, or goes on. */

@@ -123,6 +123,7 @@ struct snapshot {
 	struct ids inodes;		/* (dev, ino) of mapped objects to small ids: snapshot_inode */
 	struct ids file_index;		/* struct file to file id: snapshot_file */
 	struct ids process_index;	/* pid to position + 1 in processes: snapshot_process */
+	bool borrows;			/* records outlive the snapshot: they are not copied */
 	struct arena arena;		/* holds every record and table */
 	struct snapshot_builder *builder;	/* between init and finish */
 };

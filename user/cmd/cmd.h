@@ -28,6 +28,7 @@ int cmd_check(int argc, char **argv, struct log *log, struct error *err);
 int cmd_completion(int argc, char **argv, struct log *log, struct error *err);
 int cmd_dump(int argc, char **argv, struct log *log, struct error *err);
 int cmd_restore(int argc, char **argv, struct log *log, struct error *err);
+int cmd_scan(int argc, char **argv, struct log *log, struct error *err);
 int cmd_show(int argc, char **argv, struct log *log, struct error *err);
 int cmd_verify(int argc, char **argv, struct log *log, struct error *err);
 

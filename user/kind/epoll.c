@@ -197,10 +197,22 @@ static int connect_epoll(struct restore *r, struct new_file *f)
 	return connect_fown_flags(r, f, epfd->fown, epfd->flags);
 }
 
+static void state(const struct file *f, const struct snapshot *snap, FILE *out)
+{
+	fprintf(out, "watches %zu", f->n_epoll);
+	for (size_t i = 0; i < f->n_epoll; i++) {
+		const struct file *target = snapshot_file(snap, f->epoll[i]->file);
+
+		fprintf(out, " %u:%#x%s", f->epoll[i]->fd, f->epoll[i]->events,
+			target ? "" : "(outside)");
+	}
+}
+
 static const struct file_ops file_ops = {
 	.type = FD_TYPES__EVENTPOLL,
 	.claims = claims,
 	.judge = judge,
+	.state = state,
 	.describe = describe,
 	.check = check,
 	.open = open_epoll,

@@ -81,10 +81,20 @@ static int connect_eventfd(struct restore *r, struct new_file *f)
 	return connect_fown_flags(r, f, f->entry->efd->fown, f->entry->efd->flags);
 }
 
+static void state(const struct file *f, const struct snapshot *snap, FILE *out)
+{
+	const struct eventfd_detail *detail = f->detail;
+
+	if (detail)
+		fprintf(out, "count %llu%s", (unsigned long long)detail->count,
+			detail->flags & EFD_SEMAPHORE ? " semaphore" : "");
+}
+
 static const struct file_ops file_ops = {
 	.type = FD_TYPES__EVENTFD,
 	.claims = claims,
 	.judge = judge,
+	.state = state,
 	.describe = describe,
 	.check = check,
 	.open = open_eventfd,

@@ -2,6 +2,7 @@
 /* TCP and UDP over IPv4 and IPv6: sockets that listen, are bound, or were just made. */
 #include "bpf/inet.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -78,6 +79,9 @@ static void judge(struct judge *j, struct file *f)
 	if (detail->net_ns != f->process->tasks[0].rec->net_ns)
 		judge_file(j, f, "inet", NULL,
 			   "it belongs to another network namespace than its process");
+	if (detail->multicast)
+		judge_file(j, f, "inet", "let the program leave them",
+			   "it has joined multicast groups, which cannot be carried yet");
 	if (detail->type == SOCK_STREAM && detail->protocol == IPPROTO_TCP)
 		judge_tcp(j, f, detail);
 	else if (detail->type == SOCK_DGRAM &&
@@ -383,10 +387,26 @@ static int connect_socket(struct restore *r, struct new_file *f)
 	return rc ? rc : connect_fown_flags(r, f, isk->fown, isk->flags);
 }
 
+static void state(const struct file *f, const struct snapshot *snap, FILE *out)
+{
+	const struct inet_detail *detail = f->detail;
+	char local[INET6_ADDRSTRLEN] = "?", remote[INET6_ADDRSTRLEN] = "?";
+
+	if (!detail)
+		return;
+	inet_ntop((int)detail->family, detail->local, local, sizeof(local));
+	inet_ntop((int)detail->family, detail->remote, remote, sizeof(remote));
+	fprintf(out, "type %u protocol %u state %u local [%s]:%u remote [%s]:%u received %llu sent %llu",
+		detail->type, detail->protocol, detail->state, local, detail->local_port, remote,
+		detail->remote_port, (unsigned long long)detail->receive_bytes,
+		(unsigned long long)detail->send_bytes);
+}
+
 static const struct file_ops file_ops = {
 	.type = FD_TYPES__INETSK,
 	.claims = claims,
 	.judge = judge,
+	.state = state,
 	.describe = describe,
 	.check = check,
 	.open = open_socket,

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bpf/pipe.h"
 #include "dump/dump.h"
 #include "fdinfo.pb-c.h"
 #include "fdutil.h"
@@ -104,10 +105,21 @@ static int connect_pipe(struct restore *r, struct new_file *f)
 	return connect_fown_flags(r, f, f->entry->pipe->fown, f->entry->pipe->flags);
 }
 
+static void state(const struct file *f, const struct snapshot *snap, FILE *out)
+{
+	const struct pipe_detail *detail = f->detail;
+
+	if (detail)
+		fprintf(out, "bytes %llu buffers %u/%u readers %u writers %u",
+			(unsigned long long)detail->bytes, detail->n_buffers, detail->max_usage,
+			detail->readers, detail->writers);
+}
+
 static const struct file_ops file_ops = {
 	.type = FD_TYPES__PIPE,
 	.claims = claims,
 	.judge = judge,
+	.state = state,
 	.describe = describe,
 	.check = check,
 	.open = open_pipe,

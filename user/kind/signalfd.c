@@ -65,10 +65,19 @@ static int connect_signalfd(struct restore *r, struct new_file *f)
 	return connect_fown_flags(r, f, f->entry->sgfd->fown, f->entry->sgfd->flags);
 }
 
+static void state(const struct file *f, const struct snapshot *snap, FILE *out)
+{
+	const struct signalfd_detail *detail = f->detail;
+
+	if (detail)
+		fprintf(out, "mask %#llx", (unsigned long long)detail->mask);
+}
+
 static const struct file_ops file_ops = {
 	.type = FD_TYPES__SIGNALFD,
 	.claims = claims,
 	.judge = judge,
+	.state = state,
 	.describe = describe,
 	.check = check,
 	.open = open_signalfd,

@@ -168,10 +168,26 @@ static int arm(struct restore *r, struct new_file *f)
 	return 0;
 }
 
+static void state(const struct file *f, const struct snapshot *snap, FILE *out)
+{
+	const struct timerfd_detail *detail = f->detail;
+	struct timespec now;
+	long long left;
+
+	if (!detail || clock_gettime((clockid_t)detail->base_clock, &now))
+		return;
+	left = (long long)detail->expires_ns - (now.tv_sec * 1000000000ll + now.tv_nsec);
+	fprintf(out, "clock %u ticks %llu", detail->clockid, (unsigned long long)detail->ticks);
+	if (detail->is_armed)
+		fprintf(out, " remaining %.6f interval %.6f", left > 0 ? (double)left / 1e9 : 0,
+			(double)detail->interval_ns / 1e9);
+}
+
 static const struct file_ops file_ops = {
 	.type = FD_TYPES__TIMERFD,
 	.claims = claims,
 	.judge = judge,
+	.state = state,
 	.describe = describe,
 	.check = check,
 	.open = open_timerfd,

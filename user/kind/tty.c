@@ -311,10 +311,21 @@ static int install(struct restore *r, struct new_file *f, struct new_task *t, st
 	return tty_take(r, f);
 }
 
+static void state(const struct file *f, const struct snapshot *snap, FILE *out)
+{
+	const struct tty_detail *detail = f->detail;
+
+	if (detail)
+		fprintf(out, "index %u session %d group %d size %ux%u queued %llu", detail->index,
+			detail->session.host, detail->pgrp.host, detail->columns, detail->rows,
+			(unsigned long long)detail->queued);
+}
+
 static const struct file_ops file_ops = {
 	.type = FD_TYPES__TTY,
 	.claims = claims,
 	.judge = judge,
+	.state = state,
 	.describe = describe,
 	.check = check,
 	.open = open_tty,

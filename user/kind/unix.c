@@ -244,10 +244,42 @@ static int connect_socket(struct restore *r, struct new_file *f)
 	return unix_connect(r, f) ?: connect_fown_flags(r, f, usk->fown, usk->flags);
 }
 
+/* The address as it is bound; an abstract one begins with @ in place of the NUL. */
+static void print_address(const struct unix_detail *detail, FILE *out)
+{
+	size_t start = offsetof(struct sockaddr_un, sun_path);
+
+	for (size_t i = start; i < detail->address_length && i < sizeof(detail->address); i++) {
+		unsigned char c = detail->address[i];
+
+		if (c > ' ' && c < 0x7f)
+			fputc(c, out);
+		else if (i == start || i + 1 < detail->address_length)
+			fputc(i == start ? '@' : '?', out);
+	}
+}
+
+static void state(const struct file *f, const struct snapshot *snap, FILE *out)
+{
+	const struct unix_detail *detail = f->detail;
+
+	if (!detail)
+		return;
+	fprintf(out, "type %u state %u peer %llu queued %llu", detail->type, detail->state,
+		(unsigned long long)detail->peer_ino, (unsigned long long)detail->receive_bytes);
+	if (detail->n_fds)
+		fprintf(out, " fds %u", detail->n_fds);
+	if (detail->address_length > offsetof(struct sockaddr_un, sun_path)) {
+		fputs(" address ", out);
+		print_address(detail, out);
+	}
+}
+
 static const struct file_ops file_ops = {
 	.type = FD_TYPES__UNIXSK,
 	.claims = claims,
 	.judge = judge,
+	.state = state,
 	.describe = describe,
 	.check = check,
 	.open = open_socket,

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "lib/proc.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lib/buf.h"
+#include "lib/cleanup.h"
+
+int pids_add(struct pids *pids, pid_t pid)
+{
+	pid_t *slot = array_add(pids->pid, pids->n);
+
+	if (!slot)
+		return -ENOMEM;
+	*slot = pid;
+	return 0;
+}
+
+static int thread_children(pid_t pid, pid_t tid, struct pids *pids)
+{
+	_cleanup_fclose_ FILE *file = NULL;
+	char path[64];
+	int child, ret = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, tid);
+	file = fopen(path, "re");
+	if (!file)
+		return errno == ENOENT || errno == ESRCH ? 0 : -errno;
+	while (!ret && fscanf(file, "%d", &child) == 1)
+		ret = pids_add(pids, child);
+	return ret;
+}
+
+int proc_children(pid_t pid, struct pids *pids)
+{
+	struct dirent *entry;
+	char path[32];
+	int ret = 0;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	dir = opendir(path);
+	if (!dir)
+		return errno == ENOENT ? 0 : -errno;
+	while (!ret && (entry = readdir(dir))) {
+		pid_t tid = (pid_t)strtol(entry->d_name, NULL, 10);
+
+		if (tid > 0)
+			ret = thread_children(pid, tid, pids);
+	}
+	closedir(dir);
+	return ret;
+}
+
+int proc_tree(pid_t root, struct pids *pids)
+{
+	size_t next = pids->n;
+	int ret = pids_add(pids, root);
+
+	/* The list grows while it is walked. */
+	for (; !ret && next < pids->n; next++)
+		ret = proc_children(pids->pid[next], pids);
+	return ret;
+}
+
+void pids_deinit(struct pids *pids)
+{
+	free(pids->pid);
+	*pids = (struct pids){ 0 };
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef CRBPF_SCAN_H
+#define CRBPF_SCAN_H
+
+/*
+ * The verdict without a freeze: what dump's probe, collect and judge would say,
+ * of one tree or of every tree of the machine. The tasks run on meanwhile, so what
+ * comes and goes is looked at again; what still cannot be seen whole is never
+ * called clean.
+ *
+ *	records (one pass of the collector) → trees (a snapshot each) → verdicts → print
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "collect/collector.h"
+#include "judge.h"
+#include "lib/buf.h"
+#include "lib/ids.h"
+#include "lib/proc.h"
+#include "snapshot.h"
+
+struct error;
+struct log;
+struct options;
+
+/* One process tree and what was found. */
+struct scan_tree {
+	pid_t root;
+	struct pids pids;		/* its processes, the root among them */
+	struct snapshot snap;		/* empty if it could not be seen */
+	struct judge judge;
+	char *unseen;			/* why it could not be seen whole; owned, NULL if it was */
+};
+
+/* The records of a pass, in the order in which they came. */
+struct scan_records {
+	struct arena arena;
+	const struct record_head **list;
+	size_t n;
+};
+
+struct scan {
+	const struct options *opt;
+	struct log *log;
+	struct collector *collector;
+	struct scan_records records;	/* of the last pass: the snapshots point into them */
+	struct scan_tree *trees;	/* in the order of their first process */
+	size_t n_trees;
+	size_t n_hidden;		/* processes that this caller has no right to look into */
+	struct ids tree_of;		/* pid to position of its tree + 1 */
+};
+
+/*
+ * Looks at the trees that the options ask for (--pid, else all) and judges them.
+ * Returns 0 or -errno: -EPERM, -ENOENT (no BTF) where the kernel does not answer.
+ */
+int scan_run(struct scan *scan, const struct options *opt, struct log *log, struct error *err);
+void scan_deinit(struct scan *scan);
+
+/* Is there a tree that a dump would refuse, or that was not seen whole? */
+bool scan_has_obstacles(const struct scan *scan);
+
+/* --- one file each --- */
+
+/*
+ * Divides the records among trees, one for each root in @roots; if that is empty,
+ * one for every child of the first process.
+ */
+int scan_find_trees(struct scan *scan, const struct pids *roots, struct error *err);
+/* Its snapshot and verdict. Returns 0 or -errno; a tree that changed meanwhile is tree->unseen. */
+int scan_judge_tree(struct scan *scan, struct scan_tree *tree, struct error *err);
+
+/* For people; coloured if @is_terminal. */
+void scan_print(const struct scan *scan, bool is_terminal);
+/* For scripts: crbpf-scan(8) documents the form. */
+void scan_print_json(const struct scan *scan);
+
+#endif

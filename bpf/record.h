@@ -289,6 +289,12 @@ struct vma_record {
 	__u64 policy;		/* identity of a NUMA policy; 0 default */
 	__u32 tid;		/* of the thread that was asked: the leader, unless it has ended */
 	__u32 has_relatives;	/* by fork: other processes may share its private pages */
+	__u32 props;		/* enum vma_prop: what stands at other bits of @flags in other kernels */
+	__u32 reserved;
+};
+
+enum vma_prop {
+	VMA_PROP_SEALED = 1,	/* mseal() */
 };
 
 enum vma_special {

@@ -117,6 +117,9 @@ int vma_fields(void)
 	r->start = BPF_CORE_READ(vma, vm_start);
 	r->end = BPF_CORE_READ(vma, vm_end);
 	r->flags = BPF_CORE_READ(vma, vm_flags);
+	/* VM_SEALED: bit 63 in 6.10, then 42; neither meant anything else */
+	if (r->flags >> 63 || r->flags >> 42 & 1)
+		r->props |= VMA_PROP_SEALED;
 	r->pgoff = BPF_CORE_READ(vma, vm_pgoff);
 	r->file = (__u64)BPF_CORE_READ(vma, vm_file);
 	r->anon_vma = (__u64)BPF_CORE_READ(vma, anon_vma);

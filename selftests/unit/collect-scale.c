@@ -137,6 +137,36 @@ TEST(mappings)
 	end_child(pid);
 }
 
+static void seal(void *arg)
+{
+	long page = sysconf(_SC_PAGESIZE), *said = arg;
+	char *at = mmap(NULL, 3 * page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	said[0] = (long)at + page;
+	said[1] = syscall(462 /* mseal */, at + page, page, 0) ? errno : 0;
+}
+
+TEST(a_sealed_mapping)
+{
+	long *said = shared_memory(64);
+	pid_t pid = child_that(seal, said);
+	struct collected c = collect(pid, COLLECT_VMAS);
+	int n = 0;
+
+	for_each_record(&c, rec) {
+		struct vma_record *v = (void *)rec;
+		bool is_ours = v->start == (__u64)said[0];
+
+		EXPECT_EQ(v->props, is_ours && !said[1] ? VMA_PROP_SEALED : 0);
+		n += is_ours;
+	}
+	EXPECT_LE(n, 1);
+	end_child(pid);
+	if (said[1])
+		SKIP("no mseal here: %s", strerror(said[1]));
+	EXPECT_EQ(n, 1);
+}
+
 #define VMAS 65000
 
 static void map_many(void *arg)

@@ -11,6 +11,28 @@
 #define IPPROTO_TCP 6
 #define TCP_LISTEN  10
 
+/* The parts of both that lead to multicast groups. */
+struct ipv6_pinfo___groups {
+	void *ipv6_mc_list;
+} __attribute__((preserve_access_index));
+struct inet_sock___groups {
+	void *mc_list;
+	struct ipv6_pinfo___groups *pinet6;
+} __attribute__((preserve_access_index));
+
+static __always_inline __u32 read_groups(struct sock *sk, __u32 family)
+{
+	struct inet_sock___groups *inet = (void *)sk;
+	__u32 joined = 0;
+
+	if (bpf_core_field_exists(inet->mc_list) && BPF_CORE_READ(inet, mc_list))
+		joined |= 1;
+	if (family == AF_INET6 && bpf_core_field_exists(inet->pinet6) &&
+	    BPF_CORE_READ(inet, pinet6, ipv6_mc_list))
+		joined |= 2;
+	return joined;
+}
+
 static __always_inline void read_addresses(struct sock *sk, struct inet_detail *d)
 {
 	__u32 address;
@@ -72,6 +94,7 @@ int inet_detail(void)
 	d->net_ns = sock_net_ns(sk);
 	d->bound_ifindex = BPF_CORE_READ(sk, __sk_common.skc_bound_dev_if);
 	d->mark = BPF_CORE_READ(sk, sk_mark);
+	d->multicast = read_groups(sk, family);
 	read_addresses(sk, d);
 	if (d->type == SOCK_STREAM && d->protocol == IPPROTO_TCP)
 		read_tcp(sk, d);

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
@@ -16,8 +17,13 @@
 #include "restore/restore.h"
 
 /* Ranges and bytes of one call; the kernel's own limits are 1024 and 2 GiB. */
-#define RANGES_MAX 512
+#define RANGES_MAX 256
 #define BYTES_MAX  (1ull << 30)
+/* From so many bytes on it pays to have the pages made before they are read into. */
+#define POPULATE_MIN (64 * 1024)
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
 
 /* How far the pages of one process are read. */
 struct filling {
@@ -88,11 +94,48 @@ static void next_reading(const struct restore *r, struct filling *f, struct read
 	}
 }
 
+static bool is_populated(const struct iovec *range)
+{
+	return range->iov_len >= POPULATE_MIN;
+}
+
+static size_t count_populate(const struct reading *reading)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < reading->n; i++)
+		n += is_populated(&reading->ranges[i]);
+	return n;
+}
+
+/* Bytes of a batch that a reading of @n ranges takes, @populated of them made before. */
+static size_t reading_size(size_t n, size_t populated)
+{
+	return n * sizeof(struct iovec) + (populated + 1) * sizeof(struct engine_call);
+}
+
+/* All at once, and not by a page fault each. Kernels before 5.14 do it by faults. */
+static int queue_populate(struct batch *batch, const struct reading *reading)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < reading->n && !ret; i++) {
+		const struct iovec *range = &reading->ranges[i];
+
+		if (is_populated(range))
+			ret = batch_try(batch, "making pages", SYS_madvise,
+					(__u64)(uintptr_t)range->iov_base, range->iov_len,
+					MADV_POPULATE_WRITE);
+	}
+	return ret;
+}
+
 static int queue_reading(struct batch *batch, const struct new_process *p,
 			 const struct reading *reading)
 {
 	size_t size = reading->n * sizeof(reading->ranges[0]);
-	__u64 ranges = batch_data(batch, reading->ranges, size, NULL);
+	int ret = queue_populate(batch, reading) ?: batch_reserve(batch, 1, size);
+	__u64 ranges = ret ? 0 : batch_data(batch, reading->ranges, size, NULL);
 
 	/* Without room the error of the run that was to make some is batch_start's to tell. */
 	if (!ranges)
@@ -108,17 +151,19 @@ static int queue_reading(struct batch *batch, const struct new_process *p,
 static int start_reading(struct restore *r, struct filling *f, struct error *err)
 {
 	struct batch *batch = injected_batch(f->p->tasks[0].injected);
-	size_t room = batch_room(batch) / (RANGES_MAX * sizeof(struct iovec));
+	const size_t most = reading_size(RANGES_MAX, RANGES_MAX);
+	size_t room = batch_room(batch), used = 0;
 	struct reading *reading = malloc(sizeof(*reading));
 	int ret = 0;
 
 	if (!reading)
 		return fail(err, ENOMEM, "cannot read pages");
-	for (size_t i = 0; i < (room ?: 1) && !ret; i++) {
+	while (used + most <= room && !ret) {
 		next_reading(r, f, reading);
 		if (!reading->n)
 			break;
 		ret = queue_reading(batch, f->p, reading);
+		used += reading_size(reading->n, count_populate(reading));
 		r->stats.pages_restored += reading->bytes / r->page_size;
 	}
 	free(reading);

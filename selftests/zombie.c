@@ -5,6 +5,7 @@
  */
 #include "subject.h"
 
+#include <pthread.h>
 #include <sys/resource.h>
 
 static pid_t end_by(int code, int sig)
@@ -16,6 +17,28 @@ static pid_t end_by(int code, int sig)
 		if (sig)
 			raise(sig);
 		_exit(code);
+	}
+	subject_need(waitid(P_PID, pid, NULL, WEXITED | WNOWAIT) == 0, "waitid: %m");
+	return pid;
+}
+
+static void *end_all(void *arg)
+{
+	subject_sleep(20);
+	syscall(SYS_exit_group, 7);
+	return arg;
+}
+
+/* Its first thread ends before, with another code. */
+static pid_t end_by_thread(void)
+{
+	pid_t pid = fork();
+	pthread_t t;
+
+	subject_need(pid >= 0, "fork: %m");
+	if (pid == 0) {
+		pthread_create(&t, NULL, end_all, NULL);
+		syscall(SYS_exit, 3);
 	}
 	subject_need(waitid(P_PID, pid, NULL, WEXITED | WNOWAIT) == 0, "waitid: %m");
 	return pid;
@@ -42,12 +65,13 @@ int main(void)
 	struct rlimit none = {};
 	volatile int *flag = subject_shared(4096);
 	siginfo_t info = {};
-	pid_t exited, killed, held;
+	pid_t exited, killed, held, by_thread;
 	int status;
 
 	setrlimit(RLIMIT_CORE, &none);
 	exited = end_by(42, 0);
 	killed = end_by(0, SIGTERM);
+	by_thread = end_by_thread();
 	held = holder(flag);
 	subject_need(subject_await(*flag), "no holder");
 	subject_ready();
@@ -60,6 +84,8 @@ int main(void)
 	subject_check(status == 42 << 8, "exit status is %x", status);
 	status = subject_reap(killed);
 	subject_check(status == SIGTERM, "status of the killed one is %x", status);
+	status = subject_reap(by_thread);
+	subject_check(status == 7 << 8, "status of the one whose first thread ended is %x", status);
 	subject_check(subject_reap(held) == 0, "the holder failed");
 	subject_check(waitpid(-1, NULL, 0) < 0 && errno == ECHILD, "there are other children");
 	return subject_end();

@@ -133,7 +133,7 @@ struct task_ops {
 	void (*judge)(struct judge *j, const struct task *t);
 	/*
 	 * Tasks frozen, registers read. Adds its part to @core, whose thread_core exists,
-	 * and tc for leaders; messages are allocated from d->arena.
+	 * and tc for leaders; a zombie has tc alone. Messages are allocated from d->arena.
 	 */
 	int (*describe)(struct dump *d, struct task *t, CoreEntry *core);
 

@@ -16,8 +16,6 @@
 #include "mm.pb-c.h"
 #include "restore/area.h"
 
-enum { STATE_ALIVE = 1, STATE_DEAD = 2, STATE_STOPPED = 3 };
-
 #define VM_READ	 1
 #define VM_WRITE 2
 #define VM_EXEC	 4
@@ -35,22 +33,6 @@ static CoreEntry *make_core(struct dump *d, const struct task *t, bool is_leader
 	if (is_leader)
 		core->tc = dump_message(d, &task_core_entry__descriptor);
 	return core->thread_core && (core->tc || !is_leader) ? core : NULL;
-}
-
-static void fill_task_core(TaskCoreEntry *tc, const struct process *p)
-{
-	const struct task_record *rec = p->tasks[0].rec;
-
-	tc->task_state = p->is_zombie		? STATE_DEAD :
-			 p->rec->stop_signal ? STATE_STOPPED :
-						  STATE_ALIVE;
-	tc->exit_code = p->is_zombie ? (uint32_t)rec->exit_code : 0;
-	tc->flags = rec->flags;
-	tc->comm = (char *)rec->comm;
-	if (tc->task_state == STATE_STOPPED) {
-		tc->has_stop_signo = true;
-		tc->stop_signo = p->rec->stop_signal;
-	}
 }
 
 /* Registers belong to a message of their own, which can be freed as a whole. */
@@ -77,8 +59,6 @@ static int describe_core(struct dump *d, struct task *t)
 	CoreEntry *core = make_core(d, t, is_leader);
 	int ret = core ? 0 : d->err->code;
 
-	if (core && is_leader)
-		fill_task_core(core->tc, t->process);
 	for (const struct kind *const *k = kinds; *k && !ret; k++)
 		if ((*k)->task && (*k)->task->describe) {
 			ret = (*k)->task->describe(d, t, core);
@@ -92,12 +72,15 @@ static int describe_core(struct dump *d, struct task *t)
 static int describe_zombie(struct dump *d, const struct process *p)
 {
 	CoreEntry *core = make_core(d, p->tasks, true);
+	int ret = core ? 0 : d->err->code;
 
-	if (!core)
-		return d->err->code;
-	fill_task_core(core->tc, p);
-	core->thread_core = NULL;
-	return image_write(d->dir, IMAGE_CORE, (unsigned long long)p->vpid, &core->base, d->err);
+	if (core)
+		core->thread_core = NULL;
+	for (const struct kind *const *k = kinds; *k && !ret; k++)
+		if ((*k)->task && (*k)->task->describe)
+			ret = (*k)->task->describe(d, p->tasks, core);
+	return ret ?: image_write(d->dir, IMAGE_CORE, (unsigned long long)p->vpid, &core->base,
+				  d->err);
 }
 
 int describe_cores(struct dump *d, struct process *p)

@@ -98,6 +98,9 @@ static void judge(struct judge *j, const struct task *t)
 		return;
 	}
 	judge_task_flags(j, t);
+	if (t == p->tasks && t->rec->exit_state)
+		judge_process(j, p, "thread", NULL,
+			      "its first thread has ended while others run on, which cannot be carried");
 	if (t == p->tasks)
 		judge_session(j, p);
 	else if (t->rec->personality != p->tasks->rec->personality) {

@@ -67,6 +67,56 @@ static int make_tcp(void)
 	return client;
 }
 
+/* Clients that wait to be accepted would be lost. */
+static int make_waiting_client(void)
+{
+	struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	socklen_t len = sizeof(addr);
+	int server = socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0);
+
+	if (bind(server, (void *)&addr, len) < 0 || listen(server, 1) < 0 ||
+	    getsockname(server, (void *)&addr, &len) < 0 || connect(client, (void *)&addr, len) < 0)
+		return -1;
+	close(client);
+	return server;
+}
+
+static int make_udp_queue(void)
+{
+	struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	socklen_t len = sizeof(addr);
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	if (bind(fd, (void *)&addr, len) < 0 || getsockname(fd, (void *)&addr, &len) < 0 ||
+	    sendto(fd, "x", 1, 0, (void *)&addr, len) != 1)
+		return -1;
+	return fd;
+}
+
+static int make_multicast(void)
+{
+	struct ip_mreqn group = {{htonl(0xe0050607)}, {htonl(INADDR_LOOPBACK)}, 0};
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	return setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &group, sizeof(group)) < 0 ? -1 : fd;
+}
+
+static int make_unix_queue(void)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0 || write(pair[0], "x", 1) != 1)
+		return -1;
+	return pair[1];
+}
+
+static int make_lease(void)
+{
+	int fd = open("leased", O_RDONLY | O_CREAT, 0600);
+
+	return fcntl(fd, F_SETLEASE, F_RDLCK) < 0 ? -1 : fd;
+}
+
 static int make_pidfd(void)
 {
 	return syscall(SYS_pidfd_open, getppid(), 0);
@@ -193,6 +243,11 @@ static const struct obstacle {
 	{"raw", make_raw},
 	{"vsock", make_vsock},
 	{"tcp", make_tcp},
+	{"waiting_client", make_waiting_client},
+	{"udp_queue", make_udp_queue},
+	{"multicast", make_multicast},
+	{"unix_queue", make_unix_queue},
+	{"lease", make_lease},
 	{"pidfd", make_pidfd},
 	{"userfaultfd", make_userfaultfd},
 	{"io_uring", make_io_uring},

@@ -7,11 +7,12 @@ import os
 import re
 
 import subjects
+import verdict
 from case import Failed, kill, read_file
 from harm import fingerprint, refused, unharmed
 
-NAMES = ('inotify', 'fanotify', 'netlink', 'packet', 'raw', 'vsock', 'tcp', 'pidfd', 'userfaultfd',
-         'io_uring', 'bpf_map', 'perf_event', 'secretmem', 'tun', 'fuse', 'mqueue',
+NAMES = ('inotify', 'fanotify', 'netlink', 'packet', 'raw', 'vsock', 'tcp', 'waiting_client',
+         'udp_queue', 'multicast', 'unix_queue', 'lease', 'pidfd', 'userfaultfd', 'io_uring', 'bpf_map', 'perf_event', 'secretmem', 'tun', 'fuse', 'mqueue',
          'network_namespace', 'mount_namespace', 'ipc_namespace', 'uts_namespace', 'traced',
          'vfork', 'aio')
 
@@ -33,6 +34,7 @@ def dump_refused(case, pid):
     if left:
         raise Failed(f'refused, but it wrote {left}')
     unharmed(case, pid, before)
+    verdict.must_agree(case, pid, err)
     return err
 
 

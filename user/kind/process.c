@@ -49,6 +49,11 @@ static void judge_session(struct judge *j, const struct process *p)
 	const struct process *root = j->snap->processes[0];
 	bool is_roots = rec->sid.host == root->rec->sid.host;
 
+	if (!rec->pgid.host || !rec->sid.host) {
+		judge_process(j, p, "session", "dump from where it was started",
+			      "its session or group leads out of this pid namespace");
+		return;
+	}
 	if (!p->parent && rec->sid.host != p->pid && !j->options->shell_job)
 		judge_process(j, p, "session", "dump the session's leader, or use --shell-job",
 			      "belongs to the session of process %d, which is not in the tree",
@@ -58,11 +63,8 @@ static void judge_session(struct judge *j, const struct process *p)
 		judge_process(j, p, "session", "dump the session's leader",
 			      "belongs to the session of process %d, which is not in the tree",
 			      rec->sid.host);
-	if (!rec->pgid.host || !rec->sid.host)
-		judge_process(j, p, "session", NULL,
-			      "its session or group leads out of its pid namespace");
-	else if (rec->pgid.host != root->rec->pgid.host &&
-		 !snapshot_process(j->snap, rec->pgid.host) && !kill(rec->pgid.host, 0))
+	if (rec->pgid.host != root->rec->pgid.host && !snapshot_process(j->snap, rec->pgid.host) &&
+	    !kill(rec->pgid.host, 0))
 		judge_process(j, p, "group", "dump the group's leader",
 			      "belongs to the group of process %d, which is not in the tree",
 			      rec->pgid.host);

@@ -24,7 +24,7 @@ endif
 CFLAGS   ?= -O2 -g
 WARN     := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wno-unused-parameter $(WERROR)
 CPPFLAGS += -D_GNU_SOURCE -DCRBPF_VERSION='"$(VERSION)"' -Iuser -I. -I$O -MMD -MP
-LIBS     := -lbpf -lelf -lz -lprotobuf-c -lcap -lxxhash -lpthread $(EXTRA_LIBS)
+LIBS     := -lbpf -lelf -lz -lprotobuf-c -lcap -lxxhash -lnftables -lpthread $(EXTRA_LIBS)
 
 PROTO    := $(sort $(wildcard images/*.proto))
 PB_C     := $(PROTO:%.proto=$O/%.pb-c.c)

@@ -146,6 +146,15 @@ __u64 arch_task_size(void);
 /* Offset in code at @text, @size bytes, of a system-call instruction; -1 if there is none. */
 ssize_t arch_find_syscall(const void *text, size_t size);
 
+/*
+ * Does the processor, and the kernel, let programs use @feature (a short name in lower
+ * case, as user/check/cpu.c lists them)? 1 or 0; -ENOENT if it belongs to another
+ * architecture. A @ret_size is set for features whose state has a size that varies, in bytes.
+ */
+int arch_cpu_has(const char *feature, unsigned int *ret_size);
+/* Can the vDSO be mapped anew, rather than moved? 0; -EOPNOTSUPP if no kernel can here; or -errno. */
+int arch_can_map_vdso(void);
+
 /* --- engine.S ----------------------------------------------------------- */
 
 /* Position-independent code of less than a page, to be copied. */

@@ -4,6 +4,7 @@
 #include "cmd/cmd.h"
 
 const struct command commands[] = {
+	{ "check", cmd_check, OPTIONS_CHECK, "tell what this system allows, and what to do about it" },
 	{ "scan", cmd_scan, OPTIONS_SCAN, "say what can be checkpointed, without stopping anything" },
 	{ "dump", cmd_dump, OPTIONS_DUMP, "checkpoint a process tree into image files" },
 	{ "restore", cmd_restore, OPTIONS_RESTORE, "bring a checkpointed tree back" },

@@ -183,7 +183,8 @@ int programs_load(struct programs *p, unsigned int collect_flags, struct error *
 {
 	int r;
 
-	libbpf_set_print(NULL);
+	if (!(collect_flags & PROGRAMS_EXPLAIN))
+		libbpf_set_print(NULL);
 	r = load_pruned(p, collect_flags);
 	if (r && r != -EPERM)
 		r = load_plain(p, collect_flags);

@@ -27,6 +27,9 @@ void programs_init(struct programs *p);
 /* Closes, unmaps and unlocks. What is pinned stays. */
 void programs_deinit(struct programs *p);
 
+/* Beside enum collect_flags: libbpf itself says on standard error what is wrong. */
+#define PROGRAMS_EXPLAIN (1u << 16)
+
 /* Loads the programs of @collect_flags. Returns 0 or -errno. */
 int programs_load(struct programs *p, unsigned int collect_flags, struct error *err);
 

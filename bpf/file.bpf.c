@@ -137,7 +137,7 @@ static __always_inline int show_file(struct file *file)
 	struct file_record *r = &file_now.record;
 	__u64 size;
 
-	if (control.flags & CONTROL_PARTS && (file_locks() || file_epoll()))
+	if (control.flags & CONTROL_PARTS && (file_locks() || file_epoll() || file_queue()))
 		return 1;
 	file_owner();
 	if (control.flags & CONTROL_DETAILS)

@@ -67,5 +67,6 @@ static __always_inline __u32 mount_id(struct vfsmount *at)
 /* Parts: return 1 if the ring is full, else 0 with the count in the record. */
 int file_locks(void);
 int file_epoll(void);
+int file_queue(void);
 
 #endif

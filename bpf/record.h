@@ -43,6 +43,7 @@ enum record_type {
 	RECORD_FILE,		/* struct file_record: one descriptor of one table */
 	RECORD_LOCK_PART,	/* struct lock_record: part of a file */
 	RECORD_EPOLL_PART,	/* struct epoll_record: part of a file */
+	RECORD_QUEUE_PART,	/* struct queue_record: part of a file */
 	RECORD_TYPES
 };
 
@@ -355,6 +356,22 @@ struct epoll_record {
 	__u32 events;		/* as kept: 0 in the low bits of a fired EPOLLONESHOT */
 	__u64 data;
 	__u64 file;		/* identity of the watched struct file */
+};
+
+/*
+ * A message in the receive queue of a Unix socket, in order; or, of a listener, a connection
+ * that nobody has accepted yet.
+ */
+struct queue_record {
+	struct record_head head;
+	__u32 message;		/* its place in the queue, from 0 */
+	__u32 n_files;		/* descriptors in flight with it */
+	__u64 peer;		/* of a listener: unix_detail.sk of the client; else 0 */
+	__u32 bytes;		/* unread */
+	__u32 uid, gid;		/* of the sender, as the next: set if credentials are passed */
+	struct record_pid sender;
+	__u32 reserved;
+	__u64 files[];		/* identities of the struct files in flight */
 };
 
 /* Details: each kind's struct stands in bpf/KIND.h. Appended to, never renumbered. */

@@ -14,6 +14,8 @@
 #define AF_NETLINK 16
 #define AF_PACKET  17
 
+#define TCP_LISTEN 10	/* also of a Unix socket */
+
 /* The struct sock behind the file in view, or NULL. */
 static __always_inline struct sock *file_sock(void)
 {

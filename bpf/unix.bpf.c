@@ -28,7 +28,7 @@ static long add_message(__u32 i, void *unused)
 static __always_inline void read_queue(struct sock *sk, struct unix_detail *d)
 {
 	d->receive_skbs = BPF_CORE_READ(sk, sk_receive_queue.qlen);
-	if (d->state == 10) /* a listener: each is a connection, not a message */
+	if (d->state == TCP_LISTEN) /* a listener: each is a connection, not a message */
 		return;
 	unix_walk.head = (__u64)__builtin_preserve_access_index(&sk->sk_receive_queue);
 	unix_walk.at = (__u64)BPF_CORE_READ(sk, sk_receive_queue.next);
@@ -100,7 +100,7 @@ int unix_detail(void)
 	d->net_ns = sock_net_ns(sk);
 	d->send_bytes = BPF_CORE_READ(sk, sk_wmem_alloc.refs.counter) - 1;
 	read_queue(sk, d);
-	if (d->state == 10)
+	if (d->state == TCP_LISTEN)
 		d->backlog = d->receive_skbs;
 	read_peer(sk, d);
 	read_address(sk, d);

@@ -171,7 +171,9 @@ static struct file *file_create(struct snapshot *snap, const struct slot *slot,
 		f->detail = (const char *)rec + rec->detail_offset;
 	if (!f->path || (rec->detail_type && !f->detail) ||
 	    snapshot_parts(snap, slot->item, RECORD_EPOLL_PART, (const void ***)&f->epoll,
-			   &f->n_epoll))
+			   &f->n_epoll) ||
+	    snapshot_parts(snap, slot->item, RECORD_QUEUE_PART, (const void ***)&f->queue,
+			   &f->n_queue))
 		return NULL;
 	return f;
 }

@@ -91,6 +91,7 @@ int snapshot_add(void *arg, const struct record_head *rec)
 		[RECORD_GROUPS_PART] = sizeof(struct groups_record),
 		[RECORD_LOCK_PART] = sizeof(struct lock_record),
 		[RECORD_EPOLL_PART] = sizeof(struct epoll_record),
+		[RECORD_QUEUE_PART] = sizeof(struct queue_record),
 	};
 	struct snapshot *snap = arg;
 	struct snapshot_builder *b = snap->builder;

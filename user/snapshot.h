@@ -53,6 +53,8 @@ struct file {
 	size_t n_locks;
 	const struct epoll_record **epoll;
 	size_t n_epoll;
+	const struct queue_record **queue;	/* of a Unix socket, in order */
+	size_t n_queue;
 	struct process *process;	/* a process that has it, the one with the lowest vpid */
 	uint32_t fd;			/* its number there */
 	const struct kind *kind;	/* filled by judge */

@@ -47,7 +47,10 @@ struct inet_sock;
 struct inode;
 struct io_context;
 struct io_uring_task;
+struct ip_mc_socklist;
 struct ipc_namespace;
+struct ipv6_mc_socklist;
+struct ipv6_pinfo;
 struct k_itimer;
 struct k_sigaction;
 struct kernel_siginfo;
@@ -84,6 +87,7 @@ struct rlimit;
 struct robust_list_head;
 struct rseq;
 struct sched_dl_entity;
+struct sched_entity;
 struct scm_fp_list;
 struct seccomp;
 struct seccomp_filter;
@@ -212,6 +216,10 @@ struct rb_node {
 	struct rb_node *rb_left;
 };
 
+struct sched_entity {
+	u64 sum_exec_runtime;
+};
+
 struct timerqueue_node {
 	ktime_t expires;
 };
@@ -310,6 +318,7 @@ struct task_struct {
 	unsigned int ptrace;
 	int static_prio;
 	unsigned int rt_priority;
+	struct sched_entity se;
 	struct sched_dl_entity dl;
 	unsigned int policy;
 	cpumask_t cpus_mask;
@@ -611,6 +620,7 @@ struct sk_buff {
 			struct sk_buff *next;
 		};
 	};
+	struct sock *sk;
 	char cb[48];
 	unsigned int len;
 };
@@ -908,6 +918,7 @@ struct alarm {
 struct cpu_timer {
 	struct timerqueue_node node;
 	struct timerqueue_head *head;
+	struct pid *pid;
 };
 
 struct k_itimer {
@@ -1097,7 +1108,13 @@ struct sem_undo_list {
 };
 
 struct inet_sock {
+	struct ipv6_pinfo *pinet6;
 	__be16 inet_sport;
+	struct ip_mc_socklist *mc_list;
+};
+
+struct ipv6_pinfo {
+	struct ipv6_mc_socklist *ipv6_mc_list;
 };
 
 struct tty_file_private {
@@ -1128,6 +1145,7 @@ struct tcp_sock {
 
 struct scm_fp_list {
 	short int count;
+	struct file *fp[253];
 };
 
 struct netlink_sock {
@@ -1137,6 +1155,9 @@ struct netlink_sock {
 };
 
 struct unix_skb_parms {
+	struct pid *pid;
+	kuid_t uid;
+	kgid_t gid;
 	struct scm_fp_list *fp;
 	u32 consumed;
 };

@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stddef.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/sysmacros.h>
@@ -307,4 +308,47 @@ TEST(other_families)
 	EXPECT_EQ(d->family, AF_PACKET);
 	EXPECT_EQ(d->packet_ifindex, 1);
 	EXPECT_EQ(d->packet_protocol, 0x88cc);
+}
+
+TEST(what_is_in_flight)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int pair[2], fds[2] = { eventfd(1, 0), open("/etc/passwd", O_RDONLY) }, on = 1;
+	int listener = socket(AF_UNIX, SOCK_STREAM, 0), clients[2];
+	const struct queue_record *q;
+	struct collected c;
+	socklen_t size;
+
+	EXPECT_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+	EXPECT_EQ(setsockopt(pair[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)), 0);
+	EXPECT_EQ(write(pair[0], "plain", 5), 5);
+	send_fds(pair[0], "with two", fds, 2);
+	size = offsetof(struct sockaddr_un, sun_path) + 1 +
+	       sprintf(address.sun_path + 1, "in-flight-%d", getpid());
+	EXPECT_EQ(bind(listener, (void *)&address, size), 0);
+	EXPECT_EQ(listen(listener, 5), 0);
+	for (int i = 0; i < 2; i++) {
+		clients[i] = socket(AF_UNIX, SOCK_STREAM, 0);
+		EXPECT_EQ(connect(clients[i], (void *)&address, size), 0);
+	}
+	c = collect_self();
+	EXPECT_EQ(file_of(&c, pair[1])->head.part, 2);
+	EXPECT_EQ(file_of(&c, pair[0])->head.part, 0);
+	q = part_of(&c, file_of(&c, pair[1]), 0);
+	EXPECT_EQ(q->head.type, RECORD_QUEUE_PART);
+	EXPECT_EQ(q->bytes, 5);
+	EXPECT_EQ(q->n_files, 0);
+	EXPECT_EQ(q->sender.host, getpid());
+	EXPECT_EQ(q->uid, geteuid());
+	q = part_of(&c, file_of(&c, pair[1]), 1);
+	EXPECT_EQ(q->message, 1);
+	EXPECT_EQ(q->bytes, 8);
+	EXPECT_EQ(q->n_files, 2);
+	EXPECT_EQ(q->files[0], file_of(&c, fds[0])->head.owner);
+	EXPECT_EQ(q->files[1], file_of(&c, fds[1])->head.owner);
+	for (int i = 0; i < 2; i++) {
+		q = part_of(&c, file_of(&c, listener), i);
+		EXPECT_EQ(q->peer, unix_of(&c, clients[i])->sk);
+		EXPECT_EQ(q->n_files, 0);
+	}
 }

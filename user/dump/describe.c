@@ -182,8 +182,11 @@ static int rewind_tasks(struct dump *d)
 int dump_describe(void *dump, struct error *err)
 {
 	struct dump *d = dump;
-	int ret = rewind_tasks(d) ?: describe_pstree(d) ?: describe_files(d);
+	int ret = rewind_tasks(d);
 
+	/* What an earlier dump left here would be read together with ours. */
+	ret = ret ?: image_dir_clear(d->dir, err);
+	ret = ret ?: describe_pstree(d) ?: describe_files(d);
 	for (size_t i = 0; i < d->snap.n_fdtables && !ret; i++)
 		ret = describe_table(d, &d->snap.fdtables[i]);
 	for (size_t i = 0; i < d->snap.n_processes && !ret; i++) {

@@ -56,13 +56,15 @@ static int write_inventory(struct dump *d, struct error *err)
 	return image_write(d->dir, IMAGE_INVENTORY, 0, &inventory.base, err);
 }
 
-/* All images on the disk, and only then the one that says so. */
+/* All images on the disk, and only then the one that says so; then the sums of all. */
 static int complete(struct dump *d, struct error *err)
 {
 	int ret = image_dir_sync(d->dir, err);
 
 	if (!ret)
 		ret = write_inventory(d, err);
+	if (!ret)
+		ret = image_dir_seal(d->dir, err);
 	return ret ?: image_dir_sync(d->dir, err);
 }
 

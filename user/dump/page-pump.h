@@ -36,6 +36,7 @@ struct page_sink {
 	int fd;			/* the pages file */
 	uint64_t offset;	/* bytes of it that are assigned */
 	uint64_t start, count;	/* the run not yet in the pagemap: it may grow */
+	uint64_t sum;		/* image_pages_sum of what is written */
 	size_t users;		/* the search for ranges, and each chunk under way */
 	bool is_shared;
 };
@@ -58,6 +59,7 @@ struct chunk {
 	struct iovec *iovs;
 	size_t n_runs, n_iovs;
 	uint64_t offset;	/* in the pages file, once its turn has come */
+	uint64_t sum;
 };
 
 struct page_pump {

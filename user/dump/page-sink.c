@@ -39,6 +39,9 @@ void sink_release(struct page_pump *pump, struct page_sink *sink)
 	image_finish(sink->pagemap, &pump->err);
 	if (sink->fd >= 0 && close(sink->fd))
 		fail(&pump->err, errno, "pages-%u.img: cannot write it", sink->pages_id);
+	/* without it the file is read again when the images are sealed */
+	if (sink->fd >= 0)
+		image_dir_note_sum(pump->d->dir, sink->pages_id, sink->sum, sink->offset);
 	page_source_close(&sink->source);
 	free(sink);
 }

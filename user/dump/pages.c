@@ -103,6 +103,18 @@ static void drop_zeroes(struct chunk *chunk, size_t size)
 	}
 }
 
+/* While it is in the processor's cache. */
+static void sum_chunk(struct chunk *chunk)
+{
+	uint64_t offset = chunk->offset;
+
+	chunk->sum = 0;
+	for (size_t i = 0; i < chunk->n_iovs; i++) {
+		chunk->sum += image_pages_sum(chunk->iovs[i].iov_base, chunk->iovs[i].iov_len, offset);
+		offset += chunk->iovs[i].iov_len;
+	}
+}
+
 static int write_chunk(struct chunk *chunk, struct error *err)
 {
 	struct iovec *iov = chunk->iovs, *end = chunk->iovs + chunk->n_iovs;
@@ -172,8 +184,10 @@ static void finish_chunk(struct page_pump *pump, struct chunk *chunk)
 	set_state(pump, chunk, CHUNK_WRITING);
 	if (!ret) {
 		pthread_mutex_unlock(&pump->lock);
+		sum_chunk(chunk);
 		ret = write_chunk(chunk, &err);
 		pthread_mutex_lock(&pump->lock);
+		chunk->sink->sum += chunk->sum;
 		if (ret)
 			pump_fail(pump, &err);
 	}

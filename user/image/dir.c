@@ -130,8 +130,8 @@ int image_dir_sync(struct image_dir *dir, struct error *err)
 {
 	int ret;
 
-	for (size_t i = 0; i < dir->n_made; i++) {
-		ret = sync_file(dir, dir->made[i], err);
+	for (; dir->n_synced < dir->n_made; dir->n_synced++) {
+		ret = sync_file(dir, dir->made[dir->n_synced], err);
 		if (ret)
 			return ret;
 	}
@@ -146,7 +146,10 @@ static void forget_made(struct image_dir *dir)
 		free(dir->made[i]);
 	free(dir->made);
 	dir->made = NULL;
-	dir->n_made = 0;
+	dir->n_made = dir->n_synced = 0;
+	free(dir->noted);
+	dir->noted = NULL;
+	dir->n_noted = 0;
 }
 
 void image_dir_discard(struct image_dir *dir)

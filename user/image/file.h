@@ -5,6 +5,7 @@
 /* What the files of this directory know of an image, and nobody else. */
 
 #include <pthread.h>
+#include <stdint.h>
 
 #include "image/image.h"
 #include "lib/buf.h"
@@ -12,11 +13,20 @@
 #define IMAGE_MAGIC_COMMON  0x54564319u
 #define IMAGE_MAGIC_SERVICE 0x55105940u
 
+/* The sum of a pages file, from who wrote it. */
+struct noted_sum {
+	unsigned long long number;
+	uint64_t sum, size;
+};
+
 struct image_dir {
 	int fd;
 	pthread_mutex_t lock; /* over made: raw images are made by several threads */
 	char **made;          /* names of the files made here, owned */
 	size_t n_made;
+	size_t n_synced; /* of those, flushed to the disk */
+	struct noted_sum *noted; /* owned; under the lock */
+	size_t n_noted;
 };
 
 struct image {

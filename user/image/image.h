@@ -15,6 +15,7 @@
 #include <protobuf-c/protobuf-c.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct error;
@@ -164,6 +165,15 @@ int image_dir_clear(struct image_dir *dir, struct error *err);
  */
 #define IMAGE_SUMS_NAME "crbpf.sums"
 int image_dir_seal(struct image_dir *dir, struct error *err);
+/*
+ * The sum of a piece of a pages file, @n bytes that stand at @offset, both multiples of
+ * 4096: the sum of a whole file is that of its pieces (modulo 2^64), in whatever
+ * order they are written.
+ */
+uint64_t image_pages_sum(const void *data, size_t n, uint64_t offset);
+/* Spares image_dir_seal the reading of pages-@number: its sum and size. 0 or -ENOMEM. */
+int image_dir_note_sum(struct image_dir *dir, unsigned long long number, uint64_t sum,
+		       uint64_t size);
 /* Told of each file @name that is not as it was; @what begins with a verb. */
 typedef void (*image_sums_problem)(void *context, const char *name, const char *what);
 /*

@@ -16,9 +16,14 @@
  * A text file: a line per image with its hash (XXH64, seed 0: it finds accidents, and
  * is no protection against intent), size and name, and the hash of these lines at the
  * end. CRIU does not look at it.
+ *
+ * Pages files are large, and written in pieces by several threads: their hash is the
+ * sum (modulo 2^64) of the XXH3 hashes of their blocks of 4096 bytes, each with its
+ * number as seed, so that the writers compute it while the pages are in their caches.
  */
 
 #define PIECE    (1024 * 1024)
+#define BLOCK    4096
 #define SUMS_MAX (64 * 1024 * 1024)
 
 /* Reads up to @n bytes: fewer only at the end of the file. */
@@ -40,16 +45,70 @@ static ssize_t read_piece(int fd, char *data, size_t n)
 	return (ssize_t)have;
 }
 
+uint64_t image_pages_sum(const void *data, size_t n, uint64_t offset)
+{
+	const char *block = data;
+	uint64_t sum = 0;
+
+	for (size_t at = 0; at < n; at += BLOCK)
+		sum += XXH3_64bits_withSeed(block + at, n - at < BLOCK ? n - at : BLOCK,
+					    (offset + at) / BLOCK);
+	return sum;
+}
+
+int image_dir_note_sum(struct image_dir *dir, unsigned long long number, uint64_t sum,
+		       uint64_t size)
+{
+	struct noted_sum *noted;
+
+	pthread_mutex_lock(&dir->lock);
+	noted = array_add(dir->noted, dir->n_noted);
+	if (noted)
+		*noted = (struct noted_sum){number, sum, size};
+	pthread_mutex_unlock(&dir->lock);
+	return noted ? 0 : -ENOMEM;
+}
+
+static const struct noted_sum *find_noted(const struct image_dir *dir, unsigned long long number)
+{
+	for (size_t i = 0; i < dir->n_noted; i++)
+		if (dir->noted[i].number == number)
+			return &dir->noted[i];
+	return NULL;
+}
+
+static bool is_pages(const char *name, unsigned long long *ret_number)
+{
+	enum image_type type;
+
+	return image_parse_name(name, &type, ret_number) && type == IMAGE_PAGES;
+}
+
+static int hash_pages(int fd, char *piece, uint64_t *ret_hash, uint64_t *ret_size)
+{
+	ssize_t n;
+
+	*ret_hash = *ret_size = 0;
+	while ((n = read_piece(fd, piece, PIECE)) > 0) {
+		*ret_hash += image_pages_sum(piece, (size_t)n, *ret_size);
+		*ret_size += (uint64_t)n;
+	}
+	return n < 0 ? (int)n : 0;
+}
+
 /* Returns 0, or -errno: -ENOENT if there is no such file. */
 static int hash_file(struct image_dir *dir, const char *name, char *piece, uint64_t *ret_hash,
 		     uint64_t *ret_size)
 {
 	_cleanup_close_ int fd = openat(dir->fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	unsigned long long number;
 	XXH64_state_t *state;
 	ssize_t n;
 
 	if (fd < 0)
 		return -errno;
+	if (is_pages(name, &number))
+		return hash_pages(fd, piece, ret_hash, ret_size);
 	state = XXH64_createState();
 	if (!state)
 		return -ENOMEM;
@@ -73,6 +132,20 @@ static int add_line(struct buf *text, uint64_t hash, uint64_t size, const char *
 	return buf_add(text, line, (size_t)n);
 }
 
+/* The sum of a file made here: known already, or by reading it. */
+static int sum_of(struct image_dir *dir, const char *name, char *piece, uint64_t *ret_hash,
+		  uint64_t *ret_size)
+{
+	unsigned long long number;
+	const struct noted_sum *noted = is_pages(name, &number) ? find_noted(dir, number) : NULL;
+
+	if (!noted)
+		return hash_file(dir, name, piece, ret_hash, ret_size);
+	*ret_hash = noted->sum;
+	*ret_size = noted->size;
+	return 0;
+}
+
 static int add_files(struct image_dir *dir, struct buf *text, struct error *err)
 {
 	_cleanup_free_ char *piece = malloc(PIECE);
@@ -85,7 +158,7 @@ static int add_files(struct image_dir *dir, struct buf *text, struct error *err)
 		/* An earlier sealing of this directory. */
 		if (!strcmp(dir->made[i], IMAGE_SUMS_NAME))
 			continue;
-		ret = hash_file(dir, dir->made[i], piece, &hash, &size);
+		ret = sum_of(dir, dir->made[i], piece, &hash, &size);
 		if (ret == -ENOENT)
 			continue;
 		if (!ret)

@@ -60,14 +60,19 @@ static bool is_seen(const struct file *f, size_t i)
 	return false;
 }
 
-/* A POSIX lock is its process's; the others belong to the description, for which its first owner
- * stands. */
-static bool is_owner(const struct dump *d, const struct process *p, const struct file *f,
-		     const struct lock_record *lock)
+/*
+ * Who takes the lock again if its descriptor is in @table: a POSIX lock belongs to the table, so
+ * the process that took it stands for it; the others belong to the description, as its first owner
+ * does. NULL: it is another table's.
+ */
+static const struct process *taker_of(const struct dump *d, const struct fdtable *table,
+				      const struct file *f, const struct lock_record *lock)
 {
+	const struct process *p = f->process;
+
 	if (lock->class == LOCK_POSIX && snapshot_process(&d->snap, lock->pid))
-		return lock->pid == p->pid;
-	return f->process == p;
+		p = snapshot_process(&d->snap, lock->pid);
+	return p->files == table ? p : NULL;
 }
 
 static int add_lock(struct dump *d, const struct process *p, uint32_t fd,
@@ -107,15 +112,16 @@ static int describe(struct dump *d, struct task *t, CoreEntry *core)
 		return 0;
 	for (size_t i = 0; i < p->files->n_fds; i++) {
 		const struct file *f = p->files->fds[i].file;
-		int rc = 0;
 
 		if (!f->n_locks || !is_first_number(p->files, i))
 			continue;
-		for (size_t k = 0; k < f->n_locks && !rc; k++)
-			if (!is_seen(f, k) && is_owner(d, p, f, f->locks[k]))
-				rc = add_lock(d, p, p->files->fds[i].number, f->locks[k]);
-		if (rc)
-			return rc;
+		for (size_t k = 0; k < f->n_locks; k++) {
+			const struct process *taker = taker_of(d, p->files, f, f->locks[k]);
+
+			if (taker && !is_seen(f, k) &&
+			    add_lock(d, taker, p->files->fds[i].number, f->locks[k]))
+				return d->err->code;
+		}
 	}
 	return 0;
 }

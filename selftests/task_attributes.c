@@ -104,15 +104,35 @@ static void *realtime(void *arg)
 	return NULL;
 }
 
+/*
+ * The signal at a parent's death is a child's here: the first process of a tree has lost its
+ * parent, and one that got the signal from crbpf would be told of the wrong death.
+ */
+static void mourn(volatile int *flag)
+{
+	int death = 0;
+
+	prctl(PR_SET_PDEATHSIG, SIGUSR2);
+	*flag = 1;
+	subject_wait_restored();
+	subject_check(prctl(PR_GET_PDEATHSIG, &death) == 0 && death == SIGUSR2, "pdeathsig %d", death);
+	_exit(0);
+}
+
 int main(void)
 {
+	volatile int *flag = subject_shared(4096);
 	pthread_t a, b;
 	struct task before;
-	int score, death = 0, reaper = 0;
+	int score, reaper = 0;
+	pid_t child = fork();
+
+	subject_need(child >= 0, "fork: %m");
+	if (child == 0)
+		mourn(flag);
 
 	prctl(PR_SET_DUMPABLE, 0);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
-	prctl(PR_SET_PDEATHSIG, SIGUSR2);
 	prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
 	personality(ADDR_NO_RANDOMIZE | SHORT_INODE);
 	score = oom_score_adj("321");
@@ -122,13 +142,12 @@ int main(void)
 	pthread_create(&b, NULL, realtime, NULL);
 	subject_need(subject_await(is_up == 2), "no realtime thread");
 	look(&before);
-	signal(SIGUSR2, SIG_IGN);
+	subject_need(subject_await(*flag), "no child");
 	subject_ready();
 	subject_wait_restored();
 
 	subject_check(prctl(PR_GET_DUMPABLE) == 0, "dumpable is %d", prctl(PR_GET_DUMPABLE));
 	subject_check(prctl(PR_GET_CHILD_SUBREAPER, &reaper) == 0 && reaper, "no subreaper");
-	subject_check(prctl(PR_GET_PDEATHSIG, &death) == 0 && death == SIGUSR2, "pdeathsig %d", death);
 	subject_check(prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0) == 1, "THP is no longer disabled");
 	subject_check(personality(0xffffffff) == (ADDR_NO_RANDOMIZE | SHORT_INODE), "personality %x",
 		      personality(0xffffffff));
@@ -137,5 +156,6 @@ int main(void)
 	check(&before, "leader");
 	pthread_join(a, NULL);
 	pthread_join(b, NULL);
+	subject_check(subject_reap(child) == 0, "the child failed");
 	return subject_end();
 }

@@ -14,10 +14,22 @@ static const struct stage dump_stages[] = {
 	{ "finish", dump_finish, NULL },	     /* the inventory: now it is a checkpoint */
 };
 
+static int before_stage(void *dump, const struct stage *stage, struct error *err)
+{
+	const struct dump *d = dump;
+
+	return interrupt_check(&d->interrupt, err);
+}
+
 int dump_run(const struct options *opt, struct log *log, struct error *err)
 {
 	struct dump d = { .opt = opt, .log = log, .err = err };
+	const struct stage_hook hook = { .before = before_stage, .arg = &d };
+	int ret;
 
-	return stages_run(dump_stages, sizeof(dump_stages) / sizeof(dump_stages[0]), &d, NULL, log,
-			  err);
+	interrupt_block(&d.interrupt);
+	ret = stages_run(dump_stages, sizeof(dump_stages) / sizeof(dump_stages[0]), &d, &hook, log,
+			 err);
+	interrupt_unblock(&d.interrupt);
+	return ret;
 }

@@ -13,6 +13,7 @@
 #include "image/image.h"
 #include "judge.h"
 #include "lib/buf.h"
+#include "lib/interrupt.h"
 #include "snapshot.h"
 
 typedef struct FileEntry FileEntry;
@@ -49,6 +50,7 @@ struct dump {
 	const struct options *opt;
 	struct log *log;
 	struct error *err;		/* the one that the command prints */
+	struct interrupt interrupt;	/* signals that would end us: asked for between stages, and by long ones */
 
 	struct collector *collector;	/* loaded by probe */
 	struct freezer *freezer;	/* the tree, held by pidfd; tasks stand still while it is frozen */

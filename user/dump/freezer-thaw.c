@@ -6,6 +6,7 @@
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "arch/arch.h"
@@ -14,6 +15,9 @@
 #include "lib/clock.h"
 #include "lib/err.h"
 #include "lib/log.h"
+
+/* How long a killed tree may take to end: freeing its memory takes time. */
+#define REAP_NS 10000000000ll
 
 /*
  * Some calls end in EINTR whenever their task stops, by the kernel's own rule
@@ -77,25 +81,43 @@ static void detach_tasks(struct freezer *f)
 		}
 }
 
+/* Has a thread that was killed died? What is waited for here is ours by ptrace only. */
+static bool has_died(const struct frozen_task *task)
+{
+	siginfo_t si = { 0 };
+
+	return waitid(P_PID, (id_t)task->tid, &si, WEXITED | WNOHANG | __WALL) < 0 || si.si_pid;
+}
+
 /*
- * Threads before their leader, whose end is reported last. What is waited for here
- * is ours by ptrace only: the real parents still get their children.
+ * Waits until all are dead: the real parents learn of their children by it. Threads go
+ * before their leader, whose end is reported last. One that cannot die now (it waits for
+ * a device) is left to the kernel.
  */
 static void reap_tasks(struct freezer *f)
 {
-	siginfo_t si;
+	const struct timespec step = { .tv_nsec = 20000000 };
+	long long until = clock_ns() + REAP_NS;
+	size_t left = 1;
+	sigset_t child;
 
-	for (int leaders = 0; leaders < 2; leaders++)
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	while (left && clock_ns() < until) {
+		left = 0;
 		for (size_t i = 0; i < f->n_tasks; i++) {
-			struct frozen_task *task = &f->tasks[i];
-
-			if (task->state == FROZEN_GONE || (task->tid == task->pid) != leaders)
+			if (f->tasks[i].state == FROZEN_GONE)
 				continue;
-			while (waitid(P_PID, (id_t)task->tid, &si, WEXITED | __WALL) < 0 &&
-			       errno == EINTR)
-				;
-			task->state = FROZEN_GONE;
+			if (has_died(&f->tasks[i]))
+				f->tasks[i].state = FROZEN_GONE;
+			else
+				left++;
 		}
+		if (left)
+			sigtimedwait(&child, NULL, &step);
+	}
+	if (left)
+		log_warn(f->log, "%zu threads were killed, but have not ended yet; ignoring", left);
 }
 
 int freezer_thaw(struct freezer *f, enum thaw_how how, struct error *err)

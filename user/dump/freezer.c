@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <linux/kcmp.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -290,7 +291,7 @@ int freezer_freeze(struct freezer *f, unsigned int timeout, struct error *err)
 	bool changed = true;
 	int ret = 0;
 
-	f->deadline = clock_ns() + timeout * 1000 * MS;
+	f->deadline = timeout ? clock_ns() + timeout * 1000 * MS : INT64_MAX;
 	while (changed && !ret) {
 		ret = freezer_scan(f, &changed, err);
 		if (!ret && f->n_running) {

@@ -36,7 +36,7 @@ enum thaw_how {
  */
 int freezer_create(struct freezer **ret, pid_t root, struct log *log, struct error *err);
 /*
- * Freezes, in @timeout seconds at most. On failure some tasks may stand still:
+ * Freezes, in @timeout seconds at most (0: no limit). On failure some tasks may stand still:
  * freezer_thaw is to be called. -ETIMEDOUT: something cannot be stopped, or the
  * tree changes faster than it can be caught. Returns 0 or -errno.
  */

@@ -198,8 +198,10 @@ static void finish_chunk(struct page_pump *pump, struct chunk *chunk)
 static void begin_chunk(struct page_pump *pump, struct chunk *chunk)
 {
 	struct error err = { 0 };
-	int ret = pump_next_chunk(pump, chunk);
+	int ret = interrupt_check(&pump->d->interrupt, &pump->err);
 
+	if (!ret)
+		ret = pump_next_chunk(pump, chunk);
 	if (ret <= 0) {
 		pump->is_exhausted = true;
 		pthread_cond_broadcast(&pump->changed);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "collect/collector.h"
@@ -48,7 +49,11 @@ int dump_probe(void *dump, struct error *err)
 		ret = collector_open(&d->collector, flags, d->log, err);
 	if (!ret)
 		ret = page_pump_create(&d->pump, err);
-	return ret ?: snapshot_init(&d->snap, err);
+	if (!ret)
+		ret = snapshot_init(&d->snap, err);
+	if (!ret && d->opt->status_fd >= 0 && write(d->opt->status_fd, "", 1) != 1)
+		log_warn(d->log, "cannot write to the status descriptor: %s; ignoring", strerror(errno));
+	return ret;
 }
 
 void dump_unprobe(void *dump, bool failed, struct error *err)

@@ -70,6 +70,12 @@ enum syscall_work_bit___entry {
 	SYSCALL_WORK_BIT_SYSCALL_USER_DISPATCH___entry = 6,
 };
 
+/* Private to kernel/seccomp.c. */
+struct seccomp_filter___private {
+	struct seccomp_filter___private *prev;
+	void *notif;
+};
+
 /* Private to ipc/sem.c. */
 struct sem_undo_list___sysv {
 	struct list_head list_proc;

@@ -164,7 +164,7 @@ struct task_record {
 
 	__u64 wake_ns;		/* with COLLECT_WAKE: when a timer ends its sleep, without slack; 0: none does */
 	__u32 wake_clock;	/* what @wake_ns is in */
-	__u32 reserved;
+	__u32 seccomp_listener;	/* 1: one of its filters asks a supervisor (SECCOMP_FILTER_FLAG_NEW_LISTENER) */
 	__u64 nvcsw;		/* how often it went to sleep so far */
 	__u64 cpu_run_ns;	/* CPU time as the scheduler measures it: that of CPU clocks */
 };

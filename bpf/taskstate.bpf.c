@@ -90,6 +90,34 @@ static __always_inline void task_mask(struct task_struct *task, struct task_reco
 		r->restore_sigmask = 2;
 }
 
+/* Not static: the compiler would take it apart, and its BTF no longer fit. */
+struct filter_walk {
+	__u64 at, has_listener;
+} filter_walk;
+
+static long look_at_filter(__u32 i, void *unused)
+{
+	struct seccomp_filter___private *filter = (void *)filter_walk.at;
+
+	if (!filter)
+		return 1;
+	if (BPF_CORE_READ(filter, notif)) {
+		filter_walk.has_listener = 1;
+		return 1;
+	}
+	filter_walk.at = (__u64)BPF_CORE_READ(filter, prev);
+	return 0;
+}
+
+static __always_inline void task_filters(struct task_record *r)
+{
+	filter_walk.at = r->seccomp_filter;
+	filter_walk.has_listener = 0;
+	if (r->seccomp_filter && bpf_core_type_exists(struct seccomp_filter___private))
+		bpf_loop(4096, look_at_filter, NULL, 0);
+	r->seccomp_listener = filter_walk.has_listener;
+}
+
 int task_state(void)
 {
 	struct task_struct *task = viewed_task();
@@ -107,6 +135,7 @@ int task_state(void)
 		r->seccomp_mode = BPF_CORE_READ(task, seccomp.mode);
 		r->seccomp_filter = (__u64)BPF_CORE_READ(task, seccomp.filter);
 		r->seccomp_count = BPF_CORE_READ(task, seccomp.filter_count.counter);
+		task_filters(r);
 	}
 	task_restart(task, &r->restart);
 	task_registered(task, r);

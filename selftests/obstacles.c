@@ -6,19 +6,28 @@
 #include "subject.h"
 
 #include <linux/bpf.h>
+#include <linux/filter.h>
 #include <linux/io_uring.h>
 #include <linux/memfd.h>
 #include <linux/netlink.h>
 #include <linux/perf_event.h>
+#include <linux/seccomp.h>
 #include <linux/userfaultfd.h>
 #include <net/ethernet.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <sched.h>
 #include <sys/fanotify.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/sem.h>
 #include <sys/socket.h>
+
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x80
+#endif
 
 /* Each returns a descriptor, or 0 if the obstacle is none; -1 if this kernel lacks it. */
 
@@ -232,6 +241,125 @@ static int make_aio(void)
 	return syscall(SYS_io_setup, 8, &context);
 }
 
+static int make_time_namespace(void)
+{
+	return unshare(CLONE_NEWTIME);
+}
+
+static int make_pid_namespace(void)
+{
+	return unshare(CLONE_NEWPID);
+}
+
+/* A child whose first thread has ended, while another runs. */
+static void *run_on(void *arg)
+{
+	*(volatile int *)arg = 1;
+	for (;;)
+		pause();
+	return arg;
+}
+
+static int make_headless(void)
+{
+	volatile int *is_up = subject_shared(4096);
+	pthread_t t;
+
+	if (fork() == 0) {
+		pthread_create(&t, NULL, run_on, (void *)is_up);
+		syscall(SYS_exit, 0);
+	}
+	return subject_await(*is_up) ? 0 : -1;
+}
+
+/* Threads with a directory, and with descriptors, of their own. */
+static void *unshare_and_run(void *arg)
+{
+	volatile int *flags = arg;
+
+	if (unshare(*flags))
+		*flags = -1;
+	else
+		*flags = 0;
+	for (;;)
+		pause();
+	return arg;
+}
+
+static int make_unsharing_thread(int flag)
+{
+	static volatile int flags;
+	pthread_t t;
+
+	flags = flag;
+	pthread_create(&t, NULL, unshare_and_run, (void *)&flags);
+	return subject_await(flags != flag) && !flags ? 0 : -1;
+}
+
+static int make_thread_directory(void)
+{
+	return make_unsharing_thread(CLONE_FS);
+}
+
+static int make_thread_descriptors(void)
+{
+	return make_unsharing_thread(CLONE_FILES);
+}
+
+/* Processes that share memory, and signal handlers with it. */
+static int idle(void *arg)
+{
+	(void)arg;
+	for (;;)
+		pause();
+	return 0;
+}
+
+static int make_shared_memory(void)
+{
+	static char stack[65536] __attribute__((aligned(16)));
+
+	return clone(idle, stack + sizeof(stack), CLONE_VM | SIGCHLD, NULL) > 0 ? 0 : -1;
+}
+
+static int make_shared_handlers(void)
+{
+	static char stack[65536] __attribute__((aligned(16)));
+
+	return clone(idle, stack + sizeof(stack), CLONE_VM | CLONE_SIGHAND | SIGCHLD, NULL) > 0 ? 0 : -1;
+}
+
+static int semaphore = -1;
+
+static void remove_semaphore(void)
+{
+	semctl(semaphore, 0, IPC_RMID);
+}
+
+static int make_semaphore_undo(void)
+{
+	struct sembuf up = {0, 1, SEM_UNDO};
+
+	semaphore = semget(IPC_PRIVATE, 1, 0600);
+	atexit(remove_semaphore);
+	return semaphore < 0 ? -1 : semop(semaphore, &up, 1);
+}
+
+/* A filter that asks a supervisor. */
+static int make_seccomp_listener(void)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_acct, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = {sizeof(filter) / sizeof(filter[0]), filter};
+
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &prog);
+}
+
 static const struct obstacle {
 	const char *name;
 	int (*make)(void);
@@ -264,6 +392,15 @@ static const struct obstacle {
 	{"traced", make_traced},
 	{"vfork", make_vfork},
 	{"aio", make_aio},
+	{"time_namespace", make_time_namespace},
+	{"pid_namespace", make_pid_namespace},
+	{"headless", make_headless},
+	{"thread_directory", make_thread_directory},
+	{"thread_descriptors", make_thread_descriptors},
+	{"shared_memory", make_shared_memory},
+	{"shared_handlers", make_shared_handlers},
+	{"semaphore_undo", make_semaphore_undo},
+	{"seccomp_listener", make_seccomp_listener},
 };
 #define N (sizeof(obstacles) / sizeof(obstacles[0]))
 

@@ -64,35 +64,7 @@ static int read_filter(pid_t tid, unsigned long index, struct sock_filter **ret)
 	return (int)n;
 }
 
-static bool wants_listener(const struct sock_filter *code, int n)
-{
-	for (int i = 0; i < n; i++)
-		if (code[i].code == (BPF_RET | BPF_K) &&
-		    (code[i].k & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_USER_NOTIF)
-			return true;
-	return false;
-}
-
 /* --- judge ----------------------------------------------------------------- */
-
-static void judge_filters(struct judge *j, const struct task *t)
-{
-	for (unsigned long i = 0;; i++) {
-		_cleanup_free_ struct sock_filter *code = NULL;
-		int n = read_filter(t->tid, i, &code);
-
-		if (n < 0)
-			judge_task(j, t, "seccomp", n == -EMEDIUMTYPE ?
-				   "it was not made by seccomp(2) or prctl(2)" : NULL,
-				   "its seccomp filter %lu cannot be read: %s", i, strerror(-n));
-		if (n <= 0)
-			return;
-		if (wants_listener(code, n))
-			judge_task(j, t, "seccomp", NULL,
-				   "its seccomp filter %lu asks a supervisor (SECCOMP_RET_USER_NOTIF), which cannot be carried",
-				   i);
-	}
-}
 
 static void judge(struct judge *j, const struct task *t)
 {
@@ -104,8 +76,9 @@ static void judge(struct judge *j, const struct task *t)
 	else if (prctl(PR_GET_SECCOMP))
 		judge_task(j, t, "seccomp", "run crbpf outside of the sandbox",
 			   "its seccomp filters cannot be read: crbpf runs under seccomp itself");
-	else if (t->process->pidfd >= 0)	/* frozen: ptrace works */
-		judge_filters(j, t);
+	if (t->rec->seccomp_listener)
+		judge_task(j, t, "seccomp", NULL,
+			   "a seccomp filter of it asks a supervisor (SECCOMP_RET_USER_NOTIF), which cannot be carried");
 }
 
 /* --- dump ------------------------------------------------------------------ */

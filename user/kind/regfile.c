@@ -24,7 +24,8 @@
 #include "regfile.pb-c.h"
 #include "restore/restore.h"
 
-#define NO_SEEK UINT64_MAX /* an image's position that is not to be set */
+#define KMSG    (1u << 20 | 11) /* /dev/kmsg */
+#define NO_SEEK UINT64_MAX      /* an image's position that is not to be set */
 
 /* Character devices whose open file has no state but its flags. */
 static bool is_stateless_device(uint64_t rdev)
@@ -126,6 +127,11 @@ static void judge(struct judge *j, struct file *f)
 		judge_ghost(j, f, proc);
 	else
 		judge_proc(j, f);
+	if (f->rec->rdev == KMSG && S_ISCHR(f->rec->i_mode) && file_can_read(f)) {
+		judge_file(j, f, "regfile", NULL,
+			   "it will read the kernel's messages from the beginning");
+		judge_soften(j);
+	}
 }
 
 static int describe(struct dump *d, struct file *f, FileEntry *entry)

@@ -72,8 +72,8 @@ void finish_report(struct restore *r)
 	close(r->opt->status_fd);
 }
 
-void finish_wait(void)
+void finish_wait(pid_t root)
 {
-	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
+	while (waitpid(root, NULL, 0) > 0 || errno == EINTR)
 		;
 }

@@ -74,16 +74,18 @@ static void restore_deinit(struct restore *r)
 int restore_run(const struct options *opt, struct log *log, struct error *err)
 {
 	struct restore r;
+	pid_t root;
 	int ret;
 
 	restore_init(&r, opt, log, err);
 	ret = stages_run(restore_stages, sizeof(restore_stages) / sizeof(restore_stages[0]), &r,
 			 NULL, log, err);
+	root = ret ? -1 : r.processes[0]->pid;
 	if (!ret)
 		finish_report(&r);
 	restore_deinit(&r);
 	if (!ret && !opt->detach)
-		finish_wait();
+		finish_wait(root);
 	return ret;
 }
 

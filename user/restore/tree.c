@@ -247,6 +247,29 @@ int restore_tree(void *restore, struct error *err)
 	return ret;
 }
 
+static void wait_for_end(pid_t tid)
+{
+	while (tid > 0 && waitpid(tid, NULL, __WALL) < 0 && errno == EINTR)
+		;
+}
+
+/*
+ * All of them are dead, and ours by now: as tracees or as orphans. Threads first, a
+ * leader ends with the last one. Other children of this process are not touched.
+ */
+static void reap(const struct restore *r)
+{
+	for (size_t i = 0; i < r->n_processes; i++) {
+		const struct new_process *p = r->processes[i];
+
+		for (size_t j = p->n_tasks; j--;)
+			wait_for_end(p->tasks[j].tid);
+	}
+	/* Once as a tracee, once as an orphan. */
+	for (size_t i = 0; i < r->n_processes; i++)
+		wait_for_end(r->processes[i]->pid);
+}
+
 void restore_kill(void *restore, bool failed, struct error *err)
 {
 	struct restore *r = restore;
@@ -256,7 +279,7 @@ void restore_kill(void *restore, bool failed, struct error *err)
 			kill(r->processes[i]->pid, SIGKILL);
 	engine_destroy(r->engine);
 	r->engine = NULL;
-	while (!r->resumed && (waitpid(-1, NULL, __WALL) > 0 || errno == EINTR))
-		;
+	if (!r->resumed)
+		reap(r);
 	(void)prctl(PR_SET_CHILD_SUBREAPER, 0);
 }

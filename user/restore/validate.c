@@ -267,6 +267,24 @@ static int check_pids(struct restore *r, struct error *err)
 	return ret;
 }
 
+/* Cgroups are neither made nor joined yet: all stay where this process is. */
+static void warn_of_cgroups(const struct restore *r)
+{
+	for (size_t i = 0; i < r->n_processes; i++) {
+		const struct new_process *p = r->processes[i];
+		const ThreadCoreEntry *thread = p->tasks[0].core->thread_core;
+
+		if (thread && thread->has_cg_set && r->inventory->has_root_cg_set &&
+		    thread->cg_set != r->inventory->root_cg_set) {
+			log_warn(r->log,
+				 "process %d was in another cgroup, and comes into this one; "
+				 "ignoring",
+				 p->pid);
+			return;
+		}
+	}
+}
+
 int restore_validate(void *restore, struct error *err)
 {
 	struct restore *r = restore;
@@ -275,6 +293,9 @@ int restore_validate(void *restore, struct error *err)
 
 	for (size_t i = 0; i < r->n_processes && !ret; i++)
 		ret = check_process(r, r->processes[i], limit, err);
-	return ret ?: check_files(r, err) ?: check_fdinfo(r, err) ?: check_rest(r, err) ?:
-	       check_pids(r, err);
+	ret = ret ?: check_files(r, err) ?: check_fdinfo(r, err) ?: check_rest(r, err) ?:
+	      check_pids(r, err);
+	if (!ret)
+		warn_of_cgroups(r);
+	return ret;
 }

@@ -214,6 +214,9 @@ class Case:
         """Dumps; returns the images' directory. The tree is gone unless an option keeps it."""
         images = images or self.new_images()
         self.logs.append(os.path.join(images, 'dump.log'))
+        if (tool or self.dumper) == self.settings.crbpf:
+            import verdict      # which needs this module
+            verdict.must_be_clean(self, pid, options)
         self.must([*(tool or self.dumper), 'dump', '-t', str(pid), '-D', images, '-v4',
                    '-o', 'dump.log', *options], seconds=seconds)
         if not {'-R', '--leave-running', '-s', '--leave-stopped'} & set(options):

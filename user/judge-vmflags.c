@@ -5,12 +5,13 @@
  * costs some microseconds per mapping, so it is asked only if a mapping has a bit that
  * may be one of them.
  */
+#include "judge-vmflags.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "judge-tree.h"
 #include "judge.h"
 #include "lib/cleanup.h"
 #include "snapshot.h"

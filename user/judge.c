@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "fdutil.h"
-#include "judge-tree.h"
+#include "judge-vmflags.h"
 #include "kind.h"
 #include "lib/err.h"
 #include "snapshot.h"
@@ -148,13 +148,9 @@ static void judge_tasks(struct judge *j, const struct process *p)
 int judge_run(struct judge *j, struct error *err)
 {
 	struct snapshot *snap = j->snap;
-	struct judge_tree tree;
 
-	judge_tree_init(&tree);
-	for (size_t i = 0; i < snap->n_processes; i++) {
-		judge_tree(j, snap->processes[i], &tree);
+	for (size_t i = 0; i < snap->n_processes; i++)
 		judge_tasks(j, snap->processes[i]);
-	}
 	for (size_t i = 0; i < snap->n_mms; i++) {
 		for (size_t k = 0; k < snap->mms[i].n_vmas; k++)
 			judge_one_vma(j, snap->mms[i].process, &snap->mms[i].vmas[k]);

@@ -62,6 +62,7 @@ def dump_and_kill(case, pid, delay):
 
 def run(case, name):
     leave_out, moments = SUBJECTS[name]
+    moments //= case.settings.patience
     program = 'steady_static' if name == 'static' else 'steady'
     mode = 'memory' if name == 'static' else name
     pid = case.spawn([os.path.join(case.settings.output, 'selftests', program), mode])

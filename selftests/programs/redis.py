@@ -9,7 +9,7 @@ import socket
 
 from case import Failed, Skipped, read_file
 
-KEYS = 100000
+KEYS = 100000      # where patience is needed, fewer
 
 
 class Client:
@@ -100,18 +100,19 @@ def check(case, client, keys):
 
 
 def run(case, saving):
+    keys = KEYS // case.settings.patience // 1000 * 1000
     pid, path = start(case)
     client = connect(case, path)
-    client.fill(0, KEYS)
-    check(case, client, KEYS)
+    client.fill(0, keys)
+    check(case, client, keys)
     if saving:
         client.ask('BGSAVE')
     client.close()
     case.cycle(pid)
     client = connect(case, path)
-    check(case, client, KEYS)
-    client.fill(KEYS, KEYS + 5000)
-    check(case, client, KEYS + 5000)
+    check(case, client, keys)
+    client.fill(keys, keys + 5000)
+    check(case, client, keys + 5000)
     info = client.ask('INFO', 'persistence')
     case.await_true(lambda: 'rdb_bgsave_in_progress:0' in client.ask('INFO', 'persistence'), 30,
                     'end of the snapshot')
@@ -125,7 +126,7 @@ def run(case, saving):
     pid, path = start(case, 'second')
     client = connect(case, path)
     case.await_true(lambda: 'loading:0' in client.ask('INFO', 'persistence'), 30, 'loaded data')
-    check(case, client, KEYS + 5000)
+    check(case, client, keys + 5000)
 
 
 def test_redis(case):

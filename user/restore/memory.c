@@ -123,6 +123,23 @@ static int drop_pages(const struct restore *r, const struct new_process *p, stru
 	return ret;
 }
 
+/* Advice on huge pages counts when pages are made, the rest when the mapping is complete. */
+#define EARLY_ADVICE ((1ull << MADV_HUGEPAGE) | (1ull << MADV_NOHUGEPAGE))
+
+static int advise(const struct new_vma *v, uint64_t which, struct batch *batch)
+{
+	const VmaEntry *entry = v->entry;
+	int ret = 0;
+
+	for (unsigned int bit = 0; bit < 64 && !ret; bit++)
+		if (entry->madv & which & 1ull << bit)
+			ret = batch_call(
+				batch, "advising %llx (%llu)", entry->start, bit, ENGINE_SUCCESS, 0,
+				NULL, SYS_madvise,
+				(const __u64[6]){entry->start, entry->end - entry->start, bit});
+	return ret;
+}
+
 /* Queues what makes the mappings of @p, and starts it. */
 static int start_mapping(struct restore *r, struct new_process *p, struct error *err)
 {
@@ -134,26 +151,13 @@ static int start_mapping(struct restore *r, struct new_process *p, struct error 
 		const struct new_vma *v = &p->vmas[i];
 
 		if (!v->inherited && v->kind->vma->map)
-			ret = v->kind->vma->map(r, t, v, v->fd, batch);
+			ret = v->kind->vma->map(r, t, v, v->fd, batch)
+				      ?: advise(v, EARLY_ADVICE, batch);
 		else if (v->inherited && v->has_pages && !(v->born_prot & PROT_WRITE))
 			ret = protect(batch, v->entry, v->born_prot | PROT_WRITE);
 	}
 	ret = ret ?: drop_pages(r, p, batch);
 	return batch_start(batch, err) ?: ret;
-}
-
-static int advise(const struct new_vma *v, struct batch *batch)
-{
-	const VmaEntry *entry = v->entry;
-	int ret = 0;
-
-	for (unsigned int bit = 0; bit < 64 && !ret; bit++)
-		if (entry->madv & 1ull << bit)
-			ret = batch_call(
-				batch, "advising %llx (%llu)", entry->start, bit, ENGINE_SUCCESS, 0,
-				NULL, SYS_madvise,
-				(const __u64[6]){entry->start, entry->end - entry->start, bit});
-	return ret;
 }
 
 /* A name is a comfort: kernels without names are no reason to fail. */
@@ -189,7 +193,7 @@ static int start_finishing(struct new_process *p, struct error *err)
 		if (current_prot(v) != (int)v->entry->prot)
 			ret = protect(batch, v->entry, (int)v->entry->prot);
 		if (!ret && v->entry->madv)
-			ret = advise(v, batch);
+			ret = advise(v, v->inherited ? ~0ull : ~EARLY_ADVICE, batch);
 		if (!ret && v->entry->anon_name && *v->entry->anon_name)
 			ret = name(v, batch);
 		/* Locks are not inherited, and a kind need not map with them. */

@@ -190,7 +190,7 @@ JUDGE_TEST(shared_memory_of_processes_is_refused)
 	x->snap.n_processes = 2;
 	EXPECT_EQ(judge_run(&x->judge, &x->err), 0);
 	EXPECT(has(x, "process 43 (subject): memory: shares its memory with process 42"));
-	EXPECT(has(x, "process 43 (subject): fs: shares its working directory with process 42"));
+	EXPECT(has(x, "process 43 (subject): directories: shares its working directory with process 42"));
 }
 
 JUDGE_TEST(threads_with_descriptors_of_their_own_are_refused)
@@ -205,12 +205,12 @@ JUDGE_TEST(threads_with_descriptors_of_their_own_are_refused)
 	x->process.tasks = tasks;
 	x->process.n_tasks = 2;
 	EXPECT_EQ(judge_run(&x->judge, &x->err), 0);
-	EXPECT(has(x, "thread 44 (subject): thread: has descriptors of its own"));
+	EXPECT(has(x, "thread 44 (subject): descriptors: has a descriptor table of its own"));
 }
 
 JUDGE_TEST(another_namespace_is_refused)
 {
 	x->task_rec.net_ns = 1;
 	EXPECT_EQ(judge_run(&x->judge, &x->err), 0);
-	EXPECT(has(x, "is in another net namespace"));
+	EXPECT(has(x, "lives in another net namespace"));
 }

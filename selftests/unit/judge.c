@@ -212,5 +212,5 @@ JUDGE_TEST(another_namespace_is_refused)
 {
 	x->task_rec.net_ns = 1;
 	EXPECT_EQ(judge_run(&x->judge, &x->err), 0);
-	EXPECT(has(x, "lives in another net namespace"));
+	EXPECT(has(x, "lives in another network namespace"));
 }

@@ -9,7 +9,6 @@
 #define SOCK_STREAM 1
 #define SOCK_DGRAM  2
 #define IPPROTO_TCP 6
-#define TCP_LISTEN  10
 
 /* The parts of both that lead to multicast groups. */
 struct ipv6_pinfo___groups {

@@ -15,7 +15,8 @@ static __always_inline void task_numbers(struct pid *pid)
 		r->pid_numbers[i] = BPF_CORE_READ(pid_slot(pid, i), nr);
 }
 
-/* Threads have a list of semaphore adjustments in common from the first clone on: an empty one means nothing. */
+/* Threads have a list of semaphore adjustments in common from the first clone on: an empty one
+ * means nothing. */
 static __always_inline __u64 task_undo(struct task_struct *task)
 {
 	struct sem_undo_list___sysv *undo;

@@ -8,8 +8,8 @@
 
 #include "task.h"
 
-#define STACK_WORDS 512		/* of the innermost frames: a call sleeps some hundred bytes deep */
-#define INTERRUPTIBLE 1		/* TASK_INTERRUPTIBLE */
+#define STACK_WORDS   512 /* of the innermost frames: a call sleeps some hundred bytes deep */
+#define INTERRUPTIBLE 1   /* TASK_INTERRUPTIBLE */
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 struct hrtimer_sleeper___wake {
@@ -59,7 +59,8 @@ static long look_at_word(__u32 i, void *unused)
 		return 1;
 	if (word != view.task)
 		return 0;
-	sleeper = stack_walk.at + (__u64)i * 8 - bpf_core_field_offset(struct hrtimer_sleeper___wake, task);
+	sleeper = stack_walk.at + (__u64)i * 8 -
+		  bpf_core_field_offset(struct hrtimer_sleeper___wake, task);
 	if (sleeper < stack_walk.at ||
 	    !hrtimer_expires(sleeper + bpf_core_field_offset(struct hrtimer_sleeper___wake, timer)))
 		return 0;
@@ -94,7 +95,8 @@ int task_wake(void)
 		bpf_loop(STACK_WORDS, look_at_word, NULL, 0);
 	if (!stack_walk.sleeper)
 		return 0;
-	timer = (void *)(stack_walk.sleeper + bpf_core_field_offset(struct hrtimer_sleeper___wake, timer));
+	timer = (void *)(stack_walk.sleeper +
+			 bpf_core_field_offset(struct hrtimer_sleeper___wake, timer));
 	task_now.wake_ns = BPF_CORE_READ(timer, _softexpires);
 	task_now.wake_clock = BPF_CORE_READ(timer, base, clockid);
 	return 0;

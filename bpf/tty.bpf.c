@@ -23,9 +23,10 @@ __u32 tty_driver_kind(__u64 address)
 
 /* Bits of tty->flags: an enum with other numbers than the macros it replaced. */
 #define tty_flag(flags, name, macro)                                                               \
-	((flags) >> (bpf_core_enum_value_exists(enum tty_struct_flags___new, name) ?               \
-			     bpf_core_enum_value(enum tty_struct_flags___new, name) :              \
-			     (macro)) & 1)
+	((flags) >> (bpf_core_enum_value_exists(enum tty_struct_flags___new, name)                 \
+			     ? bpf_core_enum_value(enum tty_struct_flags___new, name)              \
+			     : (macro)) &                                                          \
+	 1)
 
 static __always_inline void tty_flags(struct tty_struct *tty, struct tty_detail *d)
 {

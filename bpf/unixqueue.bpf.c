@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Parts of a Unix socket: its queue, with the open files in flight. A listener's are connections. */
+/* Parts of a Unix socket: its queue, with the open files in flight. A listener's are connections.
+ */
 
 #include "sock.h"
 
-#define SCM_MAX 253	/* SCM_MAX_FD */
+#define SCM_MAX 253 /* SCM_MAX_FD */
 
 /* Room for struct queue_record with all its files. */
 __u64 queue_words[sizeof(struct queue_record) / 8 + 256];

@@ -21,7 +21,7 @@ static __always_inline void add_name(const char *name)
 {
 	long length;
 
-	*(__u64 *)vma_now.tail = 0;	/* whole, for name_is */
+	*(__u64 *)vma_now.tail = 0; /* whole, for name_is */
 	length = bpf_probe_read_kernel_str(vma_now.tail, VMA_NAME_MAX, name);
 
 	if (length <= 1 || length > VMA_NAME_MAX)

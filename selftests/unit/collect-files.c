@@ -3,16 +3,11 @@
 
 #include "collected.h"
 
-#include <poll.h>
-#include <pty.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/file.h>
-#include <sys/ioctl.h>
 #include <sys/pidfd.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
-#include <sys/vfs.h>
 
 #include "bpf/eventfd.h"
 #include "bpf/memfd.h"
@@ -21,11 +16,6 @@
 #include "bpf/pipe.h"
 #include "bpf/signalfd.h"
 #include "bpf/timerfd.h"
-#include "bpf/tty.h"
-
-#define KERNEL_DEV(st_dev_) (major(st_dev_) << 20 | minor(st_dev_))
-
-#include <sys/sysmacros.h>
 
 static struct collected collect_self(void)
 {
@@ -59,7 +49,7 @@ TEST(every_descriptor_is_shown_as_proc_shows_it)
 	EXPECT_EQ(f->tgid, getpid());
 	EXPECT_EQ(f->tid, getpid());
 	EXPECT_EQ(f->ino, st.st_ino);
-	EXPECT_EQ(f->dev, KERNEL_DEV(st.st_dev));
+	EXPECT_EQ(f->dev, kernel_dev(st.st_dev));
 	EXPECT_EQ(f->i_mode, st.st_mode);
 	EXPECT_EQ(f->nlink, st.st_nlink);
 	EXPECT_EQ(f->uid, st.st_uid);
@@ -104,9 +94,10 @@ TEST(eventfd)
 	EXPECT_EQ(value, 1);
 }
 
-static void check_timer(clockid_t clock, clockid_t base, int flags, long long value, long long interval)
+static void check_timer(clockid_t clock, clockid_t base, int flags, long long value,
+			long long interval)
 {
-	struct itimerspec set = { .it_interval = { interval / 1000000000, interval % 1000000000 } };
+	struct itimerspec set = {.it_interval = {interval / 1000000000, interval % 1000000000}};
 	int fd = timerfd_create(clock, TFD_CLOEXEC);
 	const struct timerfd_detail *d;
 	struct itimerspec left;
@@ -116,7 +107,7 @@ static void check_timer(clockid_t clock, clockid_t base, int flags, long long va
 	EXPECT_GE(fd, 0);
 	if (flags & TFD_TIMER_ABSTIME)
 		value += now_ns(clock);
-	set.it_value = (struct timespec){ value / 1000000000, value % 1000000000 };
+	set.it_value = (struct timespec){value / 1000000000, value % 1000000000};
 	EXPECT_EQ(timerfd_settime(fd, flags, &set, NULL), 0);
 	c = collect_self();
 	d = detail_of(file_of(&c, fd), DETAIL_TIMERFD);
@@ -139,7 +130,8 @@ TEST(timerfd_of_each_clock)
 	const long long second = 1000000000;
 
 	check_timer(CLOCK_MONOTONIC, CLOCK_MONOTONIC, 0, 100 * second, 0);
-	check_timer(CLOCK_MONOTONIC, CLOCK_MONOTONIC, TFD_TIMER_ABSTIME, 50 * second, 7 * second + 9);
+	check_timer(CLOCK_MONOTONIC, CLOCK_MONOTONIC, TFD_TIMER_ABSTIME, 50 * second,
+		    7 * second + 9);
 	check_timer(CLOCK_REALTIME, CLOCK_MONOTONIC, 0, 100 * second, 3 * second);
 	check_timer(CLOCK_REALTIME, CLOCK_REALTIME, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET,
 		    200 * second, 0);
@@ -149,7 +141,7 @@ TEST(timerfd_of_each_clock)
 TEST(timerfd_of_alarm_clocks)
 {
 	int fd = timerfd_create(CLOCK_BOOTTIME_ALARM, TFD_CLOEXEC);
-	struct itimerspec set = { .it_value = { 1000, 0 } };
+	struct itimerspec set = {.it_value = {1000, 0}};
 
 	/* without an RTC such a timer can be made on some kernels and not set */
 	if (fd < 0 || timerfd_settime(fd, 0, &set, NULL))
@@ -162,7 +154,7 @@ TEST(timerfd_that_expired_unread)
 {
 	int once = timerfd_create(CLOCK_MONOTONIC, 0), often = timerfd_create(CLOCK_MONOTONIC, 0);
 	int never = timerfd_create(CLOCK_MONOTONIC, 0);
-	struct itimerspec set = { .it_value = { 0, 1000000 } };
+	struct itimerspec set = {.it_value = {0, 1000000}};
 	const struct timerfd_detail *d;
 	struct collected c;
 
@@ -255,95 +247,6 @@ TEST(fifo)
 	EXPECT_EQ(file_of(&c, fd)->nlink, 0);
 }
 
-static void lead_terminal(void *arg)
-{
-	const char *name = arg;
-
-	setsid();
-	open(name, O_RDWR);	/* becomes the controlling terminal */
-}
-
-TEST(terminals)
-{
-	struct winsize size = { 33, 77, 5, 6 };
-	const struct process_record *p;
-	const struct tty_detail *m, *s;
-	int master, slave, fresh;
-	struct collected c, d;
-	struct termios t;
-	struct stat st;
-	pid_t child;
-
-	EXPECT_EQ(openpty(&master, &slave, NULL, NULL, &size), 0);
-	fresh = posix_openpt(O_RDWR | O_NOCTTY);	/* nobody called unlockpt */
-	EXPECT_GE(fresh, 0);
-	tcgetattr(slave, &t);
-	t.c_lflag &= ~(ICANON | ECHO);
-	t.c_cc[VINTR] = 5;
-	tcsetattr(slave, TCSANOW, &t);
-	EXPECT_EQ(write(master, "typed", 5), 5);
-	child = child_that(lead_terminal, ttyname(slave));
-	usleep(10000);
-	c = collect_self();
-	m = detail_of(file_of(&c, master), DETAIL_TTY);
-	s = detail_of(file_of(&c, slave), DETAIL_TTY);
-	fstat(slave, &st);
-	EXPECT_EQ(m->driver_type, 4);
-	EXPECT_EQ(m->driver_subtype, 1);
-	EXPECT_EQ(s->driver_subtype, 2);
-	EXPECT_EQ(m->link, s->tty);
-	EXPECT_EQ(s->link, m->tty);
-	EXPECT_EQ(s->index, minor(st.st_rdev));
-	EXPECT_EQ(s->pty_dev, KERNEL_DEV(st.st_dev));
-	EXPECT_EQ(m->pty_dev, KERNEL_DEV(st.st_dev));
-	EXPECT_EQ(s->rows, 33);
-	EXPECT_EQ(s->columns, 77);
-	EXPECT_EQ(s->xpixels, 5);
-	EXPECT_EQ(s->ypixels, 6);
-	EXPECT_EQ(s->c_lflag, t.c_lflag);
-	EXPECT_EQ(s->c_iflag, t.c_iflag);
-	EXPECT_EQ(s->c_oflag, t.c_oflag);
-	EXPECT_EQ(s->c_cflag & ~CIBAUD, t.c_cflag & ~CIBAUD);	/* glibc 2.42 adds the speed */
-	EXPECT_MEMEQ(s->c_cc, t.c_cc, TTY_DETAIL_CC);
-	EXPECT_EQ(s->queued, 5);
-	EXPECT_EQ(s->session.host, child);
-	EXPECT_EQ(s->pgrp.host, child);
-	EXPECT_EQ(s->count, 3);	/* the master counts as one */
-	EXPECT_EQ(m->link_count, 3);
-	EXPECT_EQ(s->is_locked, 0);
-	EXPECT_EQ(s->is_hung_up, 0);
-	EXPECT_EQ(((struct tty_detail *)detail_of(file_of(&c, fresh), DETAIL_TTY))->is_locked, 1);
-	d = collect(child, COLLECT_TASKS | COLLECT_RUNNING);
-	p = process_of(&d);
-	EXPECT_EQ(p->tty, s->tty);
-	EXPECT_EQ(p->tty_index, minor(st.st_rdev));
-	EXPECT_EQ(p->tty_driver, 4 << 16 | 2);
-	EXPECT_EQ(p->ctty_pgrp.host, child);
-	EXPECT_EQ(p->sid.host, child);
-	end_child(child);
-}
-
-TEST(a_closed_master_hangs_its_slave_up)
-{
-	const struct tty_detail *s;
-	int master, slave, one = 1;
-	struct collected c;
-
-	EXPECT_EQ(openpty(&master, &slave, NULL, NULL, NULL), 0);
-	EXPECT_EQ(ioctl(master, TIOCPKT, &one), 0);
-	EXPECT_EQ(ioctl(slave, TIOCEXCL), 0);
-	EXPECT_EQ(ioctl(master, TIOCSPTLCK, &one), 0);
-	c = collect_self();
-	EXPECT_EQ(((struct tty_detail *)detail_of(file_of(&c, master), DETAIL_TTY))->packet, 1);
-	s = detail_of(file_of(&c, slave), DETAIL_TTY);
-	EXPECT_EQ(s->is_exclusive, 1);
-	EXPECT_EQ(s->is_locked, 1);
-	close(master);
-	c = collect_self();
-	s = detail_of(file_of(&c, slave), DETAIL_TTY);
-	EXPECT_EQ(s->is_hung_up, 1);
-}
-
 TEST(memory_files)
 {
 	int plain = memfd_create("named", MFD_ALLOW_SEALING), huge;
@@ -364,7 +267,8 @@ TEST(memory_files)
 	EXPECT_EQ(d->seals, F_SEAL_SHRINK | F_SEAL_GROW);
 	EXPECT_EQ(d->is_hugetlb, 0);
 	EXPECT_EQ(d->is_internal, 1);
-	EXPECT_STREQ(path_of(file_of(&c, plain), file_of(&c, plain)->path), "/memfd:named (deleted)");
+	EXPECT_STREQ(path_of(file_of(&c, plain), file_of(&c, plain)->path),
+		     "/memfd:named (deleted)");
 	if (huge < 0)
 		return;
 	fstat(huge, &st);
@@ -372,91 +276,6 @@ TEST(memory_files)
 	EXPECT_EQ(d->is_hugetlb, 1);
 	EXPECT_EQ(1L << d->page_shift, st.st_blksize);
 	EXPECT_EQ(d->seals, fcntl(huge, F_GET_SEALS));
-}
-
-TEST(epoll_items)
-{
-	int ep = epoll_create1(0), fds[300], target;
-	struct epoll_event event;
-	const struct file_record *f;
-	struct collected c;
-	bool seen[300] = {};
-
-	for (int i = 0; i < 300; i++) {
-		fds[i] = eventfd(i, 0);
-		event = (struct epoll_event){ .events = EPOLLIN | (i % 2 ? EPOLLET : 0),
-					      .data.u64 = 0x1234567800000000 + i };
-		EXPECT_EQ(epoll_ctl(ep, EPOLL_CTL_ADD, fds[i], &event), 0);
-	}
-	target = dup(fds[7]);
-	close(fds[7]);	/* stays watched, under a number that nobody has */
-	c = collect_self();
-	f = file_of(&c, ep);
-	EXPECT_EQ(f->n_epoll, 300);
-	EXPECT_EQ(f->head.part, 300);
-	EXPECT_STREQ(f->anon_name, "eventpoll");
-	for (int i = 0; i < 300; i++) {
-		const struct epoll_record *e = part_of(&c, f, i);
-		int n = (int)(e->data - 0x1234567800000000);
-
-		EXPECT_EQ(e->head.type, RECORD_EPOLL_PART);
-		EXPECT(n >= 0 && n < 300 && !seen[n]);
-		seen[n] = true;
-		EXPECT_EQ(e->fd, fds[n]);
-		EXPECT_EQ(e->file, file_of(&c, n == 7 ? target : fds[n])->head.owner);
-		EXPECT_EQ(e->events & ~(EPOLLERR | EPOLLHUP), EPOLLIN | (n % 2 ? EPOLLET : 0));
-	}
-}
-
-TEST(locks)
-{
-	char path[] = "/tmp/collect-XXXXXX";
-	int posix = mkstemp(path), ofd = open(path, O_RDWR), lease = open(path, O_RDONLY);
-	int whole = open(path, O_RDWR), other = open(path, O_RDWR);
-	struct flock region = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 10, .l_len = 5 };
-	const struct lock_record *l;
-	struct collected c;
-
-	close(lease);
-	unlink(path);
-	EXPECT_EQ(fcntl(posix, F_SETLK, &region), 0);
-	region = (struct flock){ .l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = 100 };
-	EXPECT_EQ(fcntl(ofd, F_OFD_SETLK, &region), 0);
-	EXPECT_EQ(flock(whole, LOCK_SH), 0);
-	c = collect_self();
-	EXPECT_EQ(file_of(&c, other)->n_locks, 0);
-	EXPECT_EQ(file_of(&c, posix)->n_locks, 1);
-	l = part_of(&c, file_of(&c, posix), 0);
-	EXPECT_EQ(l->class, LOCK_POSIX);
-	EXPECT_EQ(l->type, F_WRLCK);
-	EXPECT_EQ(l->start, 10);
-	EXPECT_EQ(l->end, 14);
-	EXPECT_EQ(l->pid, getpid());
-	l = part_of(&c, file_of(&c, ofd), 0);
-	EXPECT_EQ(l->class, LOCK_OFD);
-	EXPECT_EQ(l->type, F_RDLCK);
-	EXPECT_EQ(l->start, 100);
-	EXPECT_EQ(l->end, LLONG_MAX);
-	l = part_of(&c, file_of(&c, whole), 0);
-	EXPECT_EQ(l->class, LOCK_FLOCK);
-	EXPECT_EQ(l->type, F_RDLCK);
-}
-
-TEST(lease)
-{
-	char path[] = "/tmp/collect-XXXXXX";
-	int fd = mkstemp(path);
-	const struct lock_record *l;
-	struct collected c;
-
-	unlink(path);
-	if (fcntl(fd, F_SETLEASE, F_WRLCK))
-		SKIP("no leases on this file system");
-	c = collect_self();
-	EXPECT_EQ(file_of(&c, fd)->n_locks, 1);
-	l = part_of(&c, file_of(&c, fd), 0);
-	EXPECT_EQ(l->class, LOCK_LEASE);
-	EXPECT_EQ(l->type, F_WRLCK);
 }
 
 TEST(pidfds_and_namespaces)
@@ -509,7 +328,7 @@ TEST(what_is_open_by_path_alone_has_no_detail)
 TEST(details_parts_and_paths_can_be_left_out)
 {
 	int fd = eventfd(4, 0), ep = epoll_create1(0);
-	struct epoll_event event = { .events = EPOLLIN };
+	struct epoll_event event = {.events = EPOLLIN};
 	struct collected c;
 
 	EXPECT_EQ(epoll_ctl(ep, EPOLL_CTL_ADD, fd, &event), 0);
@@ -517,8 +336,7 @@ TEST(details_parts_and_paths_can_be_left_out)
 				      COLLECT_NO_PATHS | COLLECT_NO_DETAILS);
 	EXPECT_EQ(count_records(&c, RECORD_EPOLL_PART), 0);
 	EXPECT_EQ(count_records(&c, RECORD_TASK), 0);
-	for_each_record(&c, rec)
-		EXPECT_EQ(rec->size, sizeof(struct file_record));
+	for_each_record(&c, rec) EXPECT_EQ(rec->size, sizeof(struct file_record));
 	EXPECT_EQ(file_of(&c, ep)->n_epoll, 0);
 	EXPECT_EQ(file_of(&c, fd)->detail_type, DETAIL_NONE);
 }

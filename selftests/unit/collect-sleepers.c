@@ -52,7 +52,7 @@ static pid_t sleeper(void (*call)(void *), void *arg)
 
 static void nap(void *arg)
 {
-	struct timespec ts = { 300, 5 }, *left = arg;
+	struct timespec ts = {300, 5}, *left = arg;
 
 	clock_nanosleep(CLOCK_BOOTTIME, 0, &ts, left);
 }
@@ -96,14 +96,15 @@ TEST(poll)
 	c = collect_stopped(pid);
 	r = &task_of(&c, pid)->restart;
 	EXPECT_EQ(r->poll_has_timeout, 1);
-	EXPECT_LT(llabs((long long)(r->poll_sec * NS + r->poll_nsec) - now_ns(CLOCK_MONOTONIC) - 200 * NS),
+	EXPECT_LT(llabs((long long)(r->poll_sec * NS + r->poll_nsec) - now_ns(CLOCK_MONOTONIC) -
+			200 * NS),
 		  NS);
 	end_child(pid);
 }
 
 static void wait_in_futex(void *arg)
 {
-	struct timespec ts = { 150, 0 };
+	struct timespec ts = {150, 0};
 
 	syscall(SYS_futex, arg, FUTEX_WAIT, 7, &ts, NULL, 0);
 }
@@ -190,7 +191,10 @@ static void start_thread(void *arg)
 TEST(what_the_c_library_registered)
 {
 	struct registered *r = shared_memory(sizeof(*r));
-	struct { __u64 address; __u32 size, signature, flags, pad; } rseq = {};
+	struct {
+		__u64 address;
+		__u32 size, signature, flags, pad;
+	} rseq = {};
 	pid_t pid = child_that(start_thread, r);
 	const struct task_record *t;
 	struct collected c;
@@ -210,7 +214,8 @@ TEST(what_the_c_library_registered)
 	EXPECT_EQ(ptrace(PTRACE_SEIZE, r->tid, NULL, NULL), 0);
 	EXPECT_EQ(ptrace(PTRACE_INTERRUPT, r->tid, NULL, NULL), 0);
 	EXPECT_EQ(waitpid(r->tid, &status, __WALL), r->tid);
-	EXPECT_EQ(ptrace(0x420f /* PTRACE_GET_RSEQ_CONFIGURATION */, r->tid, (void *)sizeof(rseq), &rseq),
+	EXPECT_EQ(ptrace(0x420f /* PTRACE_GET_RSEQ_CONFIGURATION */, r->tid, (void *)sizeof(rseq),
+			 &rseq),
 		  (long)sizeof(rseq));
 	EXPECT_EQ(t->rseq, rseq.address);
 	EXPECT_EQ(t->rseq_len, rseq.size);
@@ -222,7 +227,7 @@ TEST(what_the_c_library_registered)
 static void confine(void *arg)
 {
 	struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-	struct sock_fprog program = { 1, &allow };
+	struct sock_fprog program = {1, &allow};
 
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
@@ -272,7 +277,7 @@ static unsigned long stat_field(pid_t pid, int field)
 	f = fopen(path, "re");
 	EXPECT(f && fgets(line, sizeof(line), f));
 	fclose(f);
-	at = strrchr(line, ')') + 1;	/* before field 3 */
+	at = strrchr(line, ')') + 1; /* before field 3 */
 	for (int i = 3; i < field; i++)
 		at = strchr(at + 1, ' ');
 	return strtoul(at, NULL, 10);

@@ -55,9 +55,11 @@ static const struct inet_detail *inet_of(const struct collected *c, int fd)
 static void send_fds(int socket, const char *text, const int *fds, int n)
 {
 	char control[CMSG_SPACE(16 * sizeof(int))] = {};
-	struct iovec iov = { (void *)text, strlen(text) };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
-			      .msg_controllen = CMSG_SPACE(n * sizeof(int)) };
+	struct iovec iov = {(void *)text, strlen(text)};
+	struct msghdr msg = {.msg_iov = &iov,
+			     .msg_iovlen = 1,
+			     .msg_control = control,
+			     .msg_controllen = CMSG_SPACE(n * sizeof(int))};
 	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
 
 	cmsg->cmsg_level = SOL_SOCKET;
@@ -69,7 +71,7 @@ static void send_fds(int socket, const char *text, const int *fds, int n)
 
 TEST(unix_pair)
 {
-	int pair[2], fds[3] = { 0, 1, 2 }, queued;
+	int pair[2], fds[3] = {0, 1, 2}, queued;
 	const struct unix_detail *a, *b;
 	struct ucred cred;
 	socklen_t size = sizeof(cred);
@@ -111,7 +113,7 @@ TEST(unix_pair)
 
 static struct sockaddr_un address_at(const char *path)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
 
 	strcpy(address.sun_path, path);
 	return address;
@@ -154,7 +156,7 @@ TEST(unix_listener)
 	EXPECT_EQ(d->peer_ino, inode_of(accepted));
 	d = unix_of(&c, clients[1]);
 	EXPECT_NE(d->peer, 0);
-	EXPECT_EQ(d->peer_ino, 0);	/* not accepted: no inode yet */
+	EXPECT_EQ(d->peer_ino, 0); /* not accepted: no inode yet */
 	unlink(path);
 	rmdir(dir);
 }
@@ -162,7 +164,7 @@ TEST(unix_listener)
 TEST(unix_datagrams_and_abstract_names)
 {
 	int server = socket(AF_UNIX, SOCK_DGRAM, 0), client = socket(AF_UNIX, SOCK_DGRAM, 0);
-	struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = "\0collect\0x" }, got;
+	struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "\0collect\0x"}, got;
 	socklen_t size = offsetof(struct sockaddr_un, sun_path) + 10, length = sizeof(got);
 	const struct unix_detail *d;
 	struct collected c;
@@ -187,7 +189,7 @@ TEST(unix_datagrams_and_abstract_names)
 
 static void loopback_up(void)
 {
-	struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
+	struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
 	int fd = socket(AF_INET, SOCK_DGRAM, 0);
 
 	(void)ioctl(fd, SIOCSIFFLAGS, &request);
@@ -198,7 +200,9 @@ TEST(tcp)
 {
 	int listener = socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0);
 	int waiting = socket(AF_INET, SOCK_STREAM, 0), server, queued, one = 1;
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) }, got;
+	struct sockaddr_in address = {.sin_family = AF_INET,
+				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)},
+			   got;
 	const struct inet_detail *d, *e;
 	socklen_t size = sizeof(address);
 	struct collected c;
@@ -247,8 +251,9 @@ TEST(tcp)
 TEST(ipv6_and_udp)
 {
 	int six = socket(AF_INET6, SOCK_DGRAM, 0), four = socket(AF_INET, SOCK_DGRAM, 0), one = 1;
-	struct sockaddr_in6 address6 = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
-	struct sockaddr_in address = { .sin_family = AF_INET };
+	struct sockaddr_in6 address6 = {.sin6_family = AF_INET6,
+					.sin6_addr = IN6ADDR_LOOPBACK_INIT};
+	struct sockaddr_in address = {.sin_family = AF_INET};
 	socklen_t size = sizeof(address6);
 	const struct inet_detail *d;
 	struct collected c;
@@ -284,8 +289,9 @@ TEST(ipv6_and_udp)
 TEST(other_families)
 {
 	int netlink = socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE), packet;
-	struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = 5 };
-	struct sockaddr_ll link = { .sll_family = AF_PACKET, .sll_protocol = htons(0x88cc), .sll_ifindex = 1 };
+	struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = 5};
+	struct sockaddr_ll link = {
+		.sll_family = AF_PACKET, .sll_protocol = htons(0x88cc), .sll_ifindex = 1};
 	const struct socket_detail *d;
 	socklen_t size = sizeof(address);
 	struct collected c;
@@ -312,8 +318,8 @@ TEST(other_families)
 
 TEST(what_is_in_flight)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int pair[2], fds[2] = { eventfd(1, 0), open("/etc/passwd", O_RDONLY) }, on = 1;
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int pair[2], fds[2] = {eventfd(1, 0), open("/etc/passwd", O_RDONLY)}, on = 1;
 	int listener = socket(AF_UNIX, SOCK_STREAM, 0), clients[2];
 	const struct queue_record *q;
 	struct collected c;

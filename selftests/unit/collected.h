@@ -16,6 +16,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -27,7 +28,7 @@
 #include "lib/log.h"
 
 struct collected {
-	char *data;	/* all records, one behind the other */
+	char *data; /* all records, one behind the other */
 	size_t size, room;
 	size_t n;
 };
@@ -91,38 +92,37 @@ static __attribute__((unused)) struct record_head *next_record(const struct coll
 }
 
 #define for_each_record(c_, rec_)                                                                  \
-	for (struct record_head *rec_ = next_record((c_), NULL); rec_; rec_ = next_record((c_), rec_))
+	for (struct record_head *rec_ = next_record((c_), NULL); rec_;                             \
+	     rec_ = next_record((c_), rec_))
 
 static __attribute__((unused)) size_t count_records(const struct collected *c, __u32 type)
 {
 	size_t n = 0;
 
-	for_each_record(c, rec)
-		n += rec->type == type;
+	for_each_record(c, rec) n += rec->type == type;
 	return n;
 }
 
 static __attribute__((unused)) const struct process_record *process_of(const struct collected *c)
 {
-	for_each_record(c, rec)
-		if (rec->type == RECORD_PROCESS)
-			return (void *)rec;
+	for_each_record(c, rec) if (rec->type == RECORD_PROCESS) return (void *)rec;
 	FAIL("there is no process record");
 }
 
-static __attribute__((unused)) const struct task_record *task_of(const struct collected *c, pid_t tid)
+static __attribute__((unused)) const struct task_record *task_of(const struct collected *c,
+								 pid_t tid)
 {
-	for_each_record(c, rec)
-		if (rec->type == RECORD_TASK && ((struct task_record *)rec)->pid.host == tid)
-			return (void *)rec;
+	for_each_record(c,
+			rec) if (rec->type == RECORD_TASK &&
+				 ((struct task_record *)rec)->pid.host == tid) return (void *)rec;
 	FAIL("there is no record of task %d", tid);
 }
 
 static __attribute__((unused)) const struct file_record *file_of(const struct collected *c, int fd)
 {
-	for_each_record(c, rec)
-		if (rec->type == RECORD_FILE && ((struct file_record *)rec)->fd == (__u32)fd)
-			return (void *)rec;
+	for_each_record(c,
+			rec) if (rec->type == RECORD_FILE &&
+				 ((struct file_record *)rec)->fd == (__u32)fd) return (void *)rec;
 	FAIL("there is no record of descriptor %d", fd);
 }
 
@@ -131,10 +131,9 @@ static __attribute__((unused)) void *part_of(const struct collected *c, const vo
 {
 	const struct record_head *head = owner;
 
-	for_each_record(c, rec)
-		if (rec->owner == head->owner && rec->part == at && rec != head &&
-		    rec->type != RECORD_TASK && rec->type != RECORD_PROCESS && rec->type != RECORD_FILE)
-			return rec;
+	for_each_record(c, rec) if (rec->owner == head->owner && rec->part == at && rec != head &&
+				    rec->type != RECORD_TASK && rec->type != RECORD_PROCESS &&
+				    rec->type != RECORD_FILE) return rec;
 	FAIL("there is no part %u", at);
 }
 
@@ -149,6 +148,12 @@ static __attribute__((unused)) const void *detail_of(const struct file_record *f
 	EXPECT(f->detail_offset >= sizeof(*f) && f->detail_size);
 	EXPECT_LE(f->detail_offset + f->detail_size, f->head.size);
 	return (const char *)f + f->detail_offset;
+}
+
+/* st_dev as the kernel and the records have it. */
+static __attribute__((unused)) __u32 kernel_dev(dev_t dev)
+{
+	return major(dev) << 20 | minor(dev);
 }
 
 /* A child: runs @setup, says that it is ready, stands still until it is killed. */
@@ -175,7 +180,7 @@ static __attribute__((unused)) pid_t child_that(void (*setup)(void *arg), void *
 	if (read(ready[0], &byte, 1) != 1)
 		FAIL("the child has not come to its end");
 	close(ready[0]);
-	usleep(20000);	/* until it sleeps in pause() */
+	usleep(20000); /* until it sleeps in pause() */
 	return pid;
 }
 

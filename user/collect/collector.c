@@ -31,7 +31,7 @@ struct collector {
 	struct log *log;
 };
 
-static const unsigned int phase_flag[PROGRAMS] = { COLLECT_TASKS, COLLECT_FILES, COLLECT_VMAS };
+static const unsigned int phase_flag[PROGRAMS] = {COLLECT_TASKS, COLLECT_FILES, COLLECT_VMAS};
 
 /* What the kernel calls nr_cpu_ids: the last possible processor, and one. */
 static __u32 count_cpus(void)
@@ -74,7 +74,8 @@ int collector_open(struct collector **ret, unsigned int flags, struct log *log, 
 		return r;
 	}
 	c->programs.control->n_cpus = count_cpus();
-	log_debug(log, "BPF programs %s in %.1f ms", collector_is_cached(c) ? "taken from the cache" : "loaded",
+	log_debug(log, "BPF programs %s in %.1f ms",
+		  collector_is_cached(c) ? "taken from the cache" : "loaded",
 		  (clock_ns() - start) / 1e6);
 	*ret = c;
 	return 0;
@@ -146,7 +147,7 @@ static int run_each(struct collector *c, int phase, const pid_t *tgids, size_t n
 
 	for (size_t i = 0; i < n; i++) {
 		__u64 before = control->sent[RECORD_PROCESS];
-		union bpf_iter_link_info process = { .task.pid = tgids[i] };
+		union bpf_iter_link_info process = {.task.pid = tgids[i]};
 		int r = run_iterator(c, c->programs.program[phase], &process, err);
 
 		if (r)
@@ -222,7 +223,7 @@ static int run_unshown(struct collector *c, struct error *err)
 	int r = 0;
 
 	while (!r) {
-		union bpf_iter_link_info thread = { .task.tid = ring_unshown(&c->ring, &at) };
+		union bpf_iter_link_info thread = {.task.tid = ring_unshown(&c->ring, &at)};
 
 		if (!thread.task.tid)
 			return 0;
@@ -277,7 +278,8 @@ int collector_run(struct collector *c, const pid_t *tgids, size_t n,
 		  int (*record)(void *arg, const struct record_head *rec), void *arg,
 		  struct error *err)
 {
-	bool is_whole = !n || (n > 100 && n < CONTROL_MAX_WANTED && n > open_files() / FILES_PER_ITERATOR);
+	bool is_whole =
+		!n || (n > 100 && n < CONTROL_MAX_WANTED && n > open_files() / FILES_PER_ITERATOR);
 	__u32 flags = control_flags(c);
 	long long start = clock_ns();
 	int r = 0;

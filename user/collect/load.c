@@ -21,15 +21,15 @@ static const struct {
 	const char *name, *target;
 	unsigned int flag;
 } iterators[PROGRAMS] = {
-	[PROGRAM_TASK] = { "crbpf_task", "task", COLLECT_TASKS },
-	[PROGRAM_FILE] = { "crbpf_file", "task_file", COLLECT_FILES },
-	[PROGRAM_VMA] = { "crbpf_vma", "task_vma", COLLECT_VMAS },
+	[PROGRAM_TASK] = {"crbpf_task", "task", COLLECT_TASKS},
+	[PROGRAM_FILE] = {"crbpf_file", "task_file", COLLECT_FILES},
+	[PROGRAM_VMA] = {"crbpf_vma", "task_vma", COLLECT_VMAS},
 };
 
 void programs_init(struct programs *p)
 {
 	*p = (struct programs){
-		.program = { -1, -1, -1 },
+		.program = {-1, -1, -1},
 		.ring = -1,
 		.wanted = -1,
 		.control_map = -1,
@@ -39,8 +39,8 @@ void programs_init(struct programs *p)
 
 void programs_deinit(struct programs *p)
 {
-	int fds[] = { p->program[0], p->program[1], p->program[2],
-		      p->ring,	     p->wanted,	    p->control_map };
+	int fds[] = {p->program[0], p->program[1], p->program[2],
+		     p->ring,       p->wanted,     p->control_map};
 
 	if (p->control)
 		munmap(p->control, sysconf(_SC_PAGESIZE));

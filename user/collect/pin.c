@@ -26,21 +26,21 @@
 #include "lib/log.h"
 
 #define BPF_FS_MAGIC 0xcafe4a11
-#define BPFFS	     "/sys/fs/bpf"
-#define CACHE	     BPFFS "/crbpf"
-#define CACHE_BUILD  CACHE "/" CRBPF_BPF_HASH	/* bpffs allows no dots: no version */
+#define BPFFS        "/sys/fs/bpf"
+#define CACHE        BPFFS "/crbpf"
+#define CACHE_BUILD  CACHE "/" CRBPF_BPF_HASH /* bpffs allows no dots: no version */
 
 /* What is pinned, and where struct programs keeps it. */
 static const struct {
 	const char *name;
 	size_t offset;
 } pins[] = {
-	{ "task", offsetof(struct programs, program[PROGRAM_TASK]) },
-	{ "file", offsetof(struct programs, program[PROGRAM_FILE]) },
-	{ "vma", offsetof(struct programs, program[PROGRAM_VMA]) },
-	{ "records", offsetof(struct programs, ring) },
-	{ "wanted", offsetof(struct programs, wanted) },
-	{ "control", offsetof(struct programs, control_map) },
+	{"task", offsetof(struct programs, program[PROGRAM_TASK])},
+	{"file", offsetof(struct programs, program[PROGRAM_FILE])},
+	{"vma", offsetof(struct programs, program[PROGRAM_VMA])},
+	{"records", offsetof(struct programs, ring)},
+	{"wanted", offsetof(struct programs, wanted)},
+	{"control", offsetof(struct programs, control_map)},
 };
 #define N_PINS (sizeof(pins) / sizeof(*pins))
 
@@ -94,7 +94,8 @@ int programs_take(struct programs *p)
 /* Removes a directory and the pins in it, unless somebody uses them. */
 static int remove_build(int parent, const char *name)
 {
-	_cleanup_close_ int dir = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	_cleanup_close_ int dir =
+		openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 	if (dir < 0)
 		return -errno;
@@ -153,7 +154,8 @@ static int need_bpffs(void)
 		return -errno;
 	if (fs.f_type == BPF_FS_MAGIC)
 		return 0;
-	return mount("bpf", BPFFS, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=700") ? -errno : 0;
+	return mount("bpf", BPFFS, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=700") ? -errno
+											: 0;
 }
 
 /* Pins all in a new directory, which gets its name when it is complete. */
@@ -194,7 +196,8 @@ int programs_pin(struct programs *p, struct log *log)
 		r = parent < 0 ? parent : 0;
 	}
 	if (r) {
-		log_debug(log, "cannot keep the BPF programs in %s: %s, ignoring", CACHE, strerror(-r));
+		log_debug(log, "cannot keep the BPF programs in %s: %s, ignoring", CACHE,
+			  strerror(-r));
 		return r;
 	}
 	(void)remove_builds(own);

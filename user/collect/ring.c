@@ -72,7 +72,9 @@ static int count(struct ring *ring, const struct record_head *rec, bool *ret_sho
 		return r ? r : count_shown(ring, task->group, 1, 1, ret_shown);
 	case RECORD_PROCESS:
 		r = expect(ring, rec->owner, COLLECT_TASKS, process->pid.host, process->n_threads);
-		return r ? r : expect(ring, process->mm, COLLECT_VMAS, process->pid.host, process->map_count);
+		return r ? r
+			 : expect(ring, process->mm, COLLECT_VMAS, process->pid.host,
+				  process->map_count);
 	case RECORD_FILE:
 		return count_shown(ring, file->files, file->tgid, file->tid, ret_shown);
 	case RECORD_VMA:
@@ -106,8 +108,9 @@ static int hand_over(struct ring *ring, const struct record_head *rec)
 	int r = 0;
 
 	if (rec->part != (held ? ring->n_parts : 0) && !ring->is_running)
-		return fail(ring->err, EAGAIN, "parts of a record of type %u are missing", rec->type);
-	for (size_t at = 0; at < held && !r; ) {
+		return fail(ring->err, EAGAIN, "parts of a record of type %u are missing",
+			    rec->type);
+	for (size_t at = 0; at < held && !r;) {
 		const struct record_head *part = (void *)((char *)ring->parts.data + at);
 
 		r = ring->record(ring->arg, part);
@@ -127,7 +130,8 @@ static int take_record(void *arg, void *data, size_t size)
 	int r;
 
 	if (size < sizeof(*rec) || rec->size != size || rec->type >= RECORD_TYPES)
-		return fail(ring->err, EPROTO, "a record of type %u has %zu bytes", rec->type, size);
+		return fail(ring->err, EPROTO, "a record of type %u has %zu bytes", rec->type,
+			    size);
 	if (rec->pass != ring->pass)
 		return 0;
 	ring->arrived[rec->type]++;
@@ -188,7 +192,8 @@ int ring_check(struct ring *ring, unsigned int collect_flags, struct error *err)
 		if (!tally->has_expected || !(tally->flag & collect_flags) ||
 		    tally->expected == tally->arrived)
 			continue;
-		return fail(err, EAGAIN, "the kernel counts %u %s and has shown %u", tally->expected,
+		return fail(err, EAGAIN, "the kernel counts %u %s and has shown %u",
+			    tally->expected,
 			    tally->flag == COLLECT_TASKS   ? "threads of a process"
 			    : tally->flag == COLLECT_FILES ? "open descriptors in a table"
 							   : "mappings of a process",

@@ -20,22 +20,23 @@
 #include "lib/ids.h"
 
 struct pruner {
-	void *data;	/* the kernel's BTF as read, owned */
+	void *data; /* the kernel's BTF as read, owned */
 	size_t size;
 	const struct btf_header *head;
 	const char *strings;
-	uint32_t *offsets;	/* of type number i; owned */
-	uint32_t *numbers;	/* its new number, 0: not taken; owned */
-	uint32_t n_types;	/* the numbers run from 1 to n_types - 1 */
-	struct ids wanted;	/* hashes of the names that our programs use */
-	uint32_t *taken;	/* old numbers in the new order; owned */
+	uint32_t *offsets; /* of type number i; owned */
+	uint32_t *numbers; /* its new number, 0: not taken; owned */
+	uint32_t n_types;  /* the numbers run from 1 to n_types - 1 */
+	struct ids wanted; /* hashes of the names that our programs use */
+	uint32_t *taken;   /* old numbers in the new order; owned */
 	size_t n_taken;
-	struct buf types, names;	/* of the copy */
+	struct buf types, names; /* of the copy */
 };
 
 static uint64_t hash_name(const char *name, size_t n)
 {
-	uint64_t hash = 0xcbf29ce484222325;	/* FNV-1a; two names that collide only take a type more */
+	uint64_t hash =
+		0xcbf29ce484222325; /* FNV-1a; two names that collide only take a type more */
 
 	for (size_t i = 0; i < n; i++)
 		hash = (hash ^ (unsigned char)name[i]) * 0x100000001b3;
@@ -203,7 +204,8 @@ static uint32_t take_name(struct pruner *p, uint32_t offset, bool *failed)
 }
 
 /* What a type refers to. Pointers lead to void, and what nobody named has no members. */
-static void copy_tail(struct pruner *p, struct btf_type *t, const struct btf_type *from, bool *failed)
+static void copy_tail(struct pruner *p, struct btf_type *t, const struct btf_type *from,
+		      bool *failed)
 {
 	struct btf_member *members = (void *)(t + 1);
 	struct btf_array *array = (void *)(t + 1);
@@ -267,8 +269,8 @@ static int copy_type(struct pruner *p, uint32_t number)
 /* The functions that stand for the iterators. */
 static void find_attach(struct pruner *p, struct kernel_types *types)
 {
-	static const char *const names[] = { "bpf_iter_task", "bpf_iter_task_file",
-					     "bpf_iter_task_vma" };
+	static const char *const names[] = {"bpf_iter_task", "bpf_iter_task_file",
+					    "bpf_iter_task_vma"};
 
 	for (uint32_t i = 1; i < p->n_types; i++) {
 		const struct btf_type *t = type_at(p, i);
@@ -371,10 +373,10 @@ static void pruner_deinit(struct pruner *p)
 
 int kernel_types_open(struct kernel_types *types, const struct btf *ours)
 {
-	struct pruner p = { 0 };
+	struct pruner p = {0};
 	int r = want_names(&p, ours);
 
-	*types = (struct kernel_types){ .file = -1 };
+	*types = (struct kernel_types){.file = -1};
 	if (!r)
 		r = read_kernel(&p);
 	if (!r)

@@ -75,13 +75,14 @@ static void judge(struct judge *j, const struct task *t)
 }
 
 /* Does @mask hold every processor that is online? Then it is no choice that anybody made. */
-static bool is_everywhere(const __u64 *mask, size_t n_words)
+static bool is_everywhere(const __u64 *mask, size_t n_words, long n_possible)
 {
-	long n = sysconf(_SC_NPROCESSORS_ONLN), found = 0;
+	long found = 0;
 
 	for (size_t i = 0; i < n_words; i++)
 		found += __builtin_popcountll(mask[i]);
-	return found >= n;
+	/* The first answer costs nothing; where processors can be added, a file must be read. */
+	return found >= n_possible || found >= sysconf(_SC_NPROCESSORS_ONLN);
 }
 
 static int describe_cpus(struct dump *d, const struct task *t, ThreadCoreEntry *thread)
@@ -90,7 +91,7 @@ static int describe_cpus(struct dump *d, const struct task *t, ThreadCoreEntry *
 
 	while (n && !t->rec->cpus[n - 1])
 		n--;
-	if (is_everywhere(t->rec->cpus, n))
+	if (is_everywhere(t->rec->cpus, n, t->rec->n_cpus))
 		return 0;
 	thread->cpus = arena_copy(&d->arena, t->rec->cpus, n * sizeof(uint64_t));
 	if (!thread->cpus)

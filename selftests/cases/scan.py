@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""crbpf scan: what it shows, to whom, and how it ends. That its verdicts are dump's is asked by
+every other test that dumps (verdict.py)."""
+
+import json
+import os
+import pty
+import re
+import signal
+import time
+
+import schema
+import subjects
+from case import Failed, kill
+
+
+def program(case, name):
+    return os.path.join(case.settings.output, 'selftests', name)
+
+
+def scan(case, *options, status=0, prefix=()):
+    got, out, err = case.run([*prefix, *case.dumper, 'scan', *options])
+    if got != status:
+        raise Failed(f'scan {" ".join(options)} ended with {got}, not {status}: {err or out}')
+    return out, err
+
+
+def scan_json(case, *options, **how):
+    found = json.loads(scan(case, '--json', *options, **how)[0])
+    wrong = schema.problems(found, schema.load('scan.json'))
+    if wrong:
+        raise Failed('; '.join(wrong[:5]))
+    return found
+
+
+def test_descriptors(case):
+    """--fds shows what the kernel has: kinds, close-on-exec, sharing, counters."""
+    pid, _ = subjects.start(case, program(case, 'eventfd'))
+    tree, = scan_json(case, '--pid', str(pid), '--fds')['trees']
+    fds = tree['descriptors']
+    for process in (pid, *{d['pid'] for d in fds} - {pid}):
+        expected = sorted(int(n) for n in os.listdir(f'/proc/{process}/fd'))
+        if sorted(d['fd'] for d in fds if d['pid'] == process) != expected:
+            raise Failed(f'process {process} has {expected}')
+    states = [d['state'] for d in fds if d['pid'] == pid and d['kind'] == 'eventfd']
+    if sorted(states) != sorted(['count 7', 'count 3 semaphore', f'count {2**64 - 2}', 'count 0']):
+        raise Failed(f'states {states}')
+    shared = {d['fd']: d['file'] for d in fds if d['pid'] == pid}
+    if any(shared[d['fd']] != d['file'] for d in fds):
+        raise Failed('the child shares all of them')
+    if not [d for d in fds if d['cloexec']]:
+        raise Failed('close-on-exec is not seen')
+    out, _ = scan(case, '--pid', str(pid), '--fds')
+    if 'count 3 semaphore' not in out:
+        raise Failed(out)
+    subjects.finish(case, pid)
+
+
+def test_obstacles_for_people(case):
+    """80 columns, no colours off a terminal, and every obstacle with its descriptor."""
+    pid, _ = subjects.start(case, program(case, 'obstacles'), 'io_uring', 'pidfd', 'netlink')
+    out, _ = scan(case, '--pid', str(pid), status=1)
+    if '\33' in out or max(map(len, out.splitlines())) > 80:
+        raise Failed(f'colours, or wide lines:\n{out}')
+    if len(re.findall(r'^ {4}fd \d+ ', out, re.M)) < 3 or 'io_uring' not in out:
+        raise Failed(out)
+    found = scan_json(case, '-p', str(pid), status=1)
+    if found['clean'] or len(found['trees'][0]['obstacles']) < 3:
+        raise Failed(str(found))
+    subjects.finish(case, pid)
+
+
+def test_colours_on_a_terminal(case):
+    pid, _ = subjects.start(case, program(case, 'eventfd'))
+    master, slave = pty.openpty()
+    scanner = case.spawn([*case.dumper, 'scan', '-p', str(pid)], stdout=slave)
+    os.close(slave)
+    text = b''
+    try:
+        while piece := os.read(master, 4096):
+            text += piece
+    except OSError:     # the end of a terminal
+        pass
+    case.wait(scanner)
+    if b'\33[32m' not in text:
+        raise Failed(f'no colour in {text!r}')
+    subjects.finish(case, pid)
+
+
+def test_all_trees(case):
+    """Without --pid: the machine. The tree of this test is in it; processes come once."""
+    pid, _ = subjects.start(case, program(case, 'eventfd'))
+    for attempt in range(5):
+        status, out, err = case.run([*case.dumper, 'scan', '--json', '--fds', '--all'])
+        if status > 1:
+            raise Failed(f'scan ended with {status}: {err}')
+        found = json.loads(out)
+        wrong = schema.problems(found, schema.load('scan.json'))
+        if wrong:
+            raise Failed('; '.join(wrong[:5]))
+        if any(d['pid'] == pid for t in found['trees'] for d in t['descriptors']):
+            break
+    else:
+        raise Failed(f'process {pid} is in no tree')
+    roots = [t['pid'] for t in found['trees']]
+    if len(set(roots)) != len(roots) or 1 in roots:
+        raise Failed(f'roots {roots}')
+    if found['clean'] != all(t['clean'] for t in found['trees']):
+        raise Failed('the verdict is not that of the trees')
+    if 'can be checkpointed' not in case.run([*case.dumper, 'scan'])[1]:
+        raise Failed('no total')
+    subjects.finish(case, pid)
+
+
+def test_several_pids(case):
+    first = case.spawn(['sleep', '100'])
+    second = case.spawn(['sleep', '100'])
+    found = scan_json(case, '--pid', str(first), '--pid', str(second))
+    if sorted(t['pid'] for t in found['trees']) != sorted([first, second]) or not found['clean']:
+        raise Failed(str(found))
+
+
+def test_ends(case):
+    """Exit status: 2 for what is wrong in the call, and nothing on standard output."""
+    for words in (['--frob'], ['--pid'], ['--pid', 'x'], ['--pid', '0'], ['--pid', '4194303'], ['12']):
+        out, err = scan(case, *words, status=2)
+        if out or not err.startswith('crbpf: scan: '):
+            raise Failed(f'{words}: {out}{err}')
+
+
+def test_gone_meanwhile(case):
+    """Processes come and go while they are looked at: a verdict or a clear error, never a crash."""
+    busy = case.spawn(['bash', '-c', 'while :; do /bin/true & /bin/true; wait; done'])
+    for _ in range(40):
+        status, out, err = case.run([*case.dumper, 'scan', '--json', '--pid', str(busy)])
+        if status > 1 or not json.loads(out)['trees']:
+            raise Failed(f'{status}: {out}{err}')
+    kill(busy, signal.SIGKILL)
+    time.sleep(0.1)
+
+
+def test_unprivileged(case):
+    """Without the right to load programs: status 3, with advice."""
+    _, err = scan(case, status=3, prefix=('setpriv', '--reuid=65534', '--regid=65534',
+                                          '--clear-groups', '--inh-caps=-all', '--bounding-set=-all'))
+    if 'try: ' not in err:
+        raise Failed(err)
+
+
+def test_stranger(case):
+    """With CAP_BPF and CAP_PERFMON only: processes of others are not shown."""
+    pid = case.spawn(['sleep', '100'])
+    caps = '+bpf,+perfmon'
+    prefix = ('setpriv', '--reuid=65534', '--regid=65534', '--clear-groups',
+              f'--inh-caps={caps}', f'--ambient-caps={caps}')
+    found = json.loads(scan(case, '--json', prefix=prefix)[0])
+    if any(t['pid'] == pid for t in found['trees']) or not found['hidden']:
+        raise Failed(str(found)[:500])
+    _, err = scan(case, '--pid', str(pid), status=3, prefix=prefix)
+    if 'not yours' not in err:
+        raise Failed(err)
+
+
+def test_pins(case):
+    """--pin leaves the programs, --unpin removes them; both may be called again."""
+    for options in ('--pin', '--pin', '--unpin', '--unpin', '--pin'):
+        scan(case, options)
+        left = os.path.isdir('/sys/fs/bpf/crbpf') and os.listdir('/sys/fs/bpf/crbpf')
+        if bool(left) != (options == '--pin'):
+            raise Failed(f'after {options}: {left}')
+
+
+test_pins.alone = True

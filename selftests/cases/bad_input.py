@@ -115,9 +115,11 @@ def with_full_disk(case, use):
 
 
 def test_full_disk(case):
-    pid = case.spawn(['python3', '-c', 'x = bytes(range(256)) * 4096; import time; time.sleep(1000)'])
-    case.await_true(lambda: int(status_field(pid, 'VmRSS').split()[0] or 0) > 6000, what='python3')
-    time.sleep(0.3)
+    pid = case.spawn(['python3', '-c', 'import time; x = bytes(range(256)) * 4096; '
+                      'open("ready", "w").close(); time.sleep(1000)'])
+    ready = os.path.join(case.work, 'ready')
+    case.await_true(lambda: os.path.exists(ready) and status_field(pid, 'State')[:1] == 'S',
+                    what='python3')
     before = fingerprint(pid)
 
     def use(disk):

@@ -2,7 +2,8 @@
 /*
  * Timers that have gone off while their signals were blocked: POSIX timers with and without an
  * interval, and an interval timer. Each signal is there once, and those with an interval go on
- * when it is taken. And a timer for a thread that has ended.
+ * when it is taken. And a timer for a thread that has ended, and one set to a time of day, which
+ * stays that time.
  */
 #include "subject.h"
 
@@ -50,6 +51,32 @@ static int count(int sig, double ms, int code)
 	return n;
 }
 
+/* A timer for an hour from now, by the wall clock; returns its id and when. */
+static int make_alarm(double *ret_when)
+{
+	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = 46};
+	struct itimerspec spec = {};
+	int id = -1;
+
+	clock_gettime(CLOCK_REALTIME, &spec.it_value);
+	spec.it_value.tv_sec += 3600;
+	*ret_when = spec.it_value.tv_sec + spec.it_value.tv_nsec / 1e9;
+	subject_need(syscall(SYS_timer_create, CLOCK_REALTIME, &event, &id) == 0 &&
+			     syscall(SYS_timer_settime, id, TIMER_ABSTIME, &spec, NULL) == 0,
+		     "alarm: %m");
+	return id;
+}
+
+static double alarm_time(int id)
+{
+	struct itimerspec left = {};
+	struct timespec now;
+
+	syscall(SYS_timer_gettime, id, &left);
+	clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec + now.tv_nsec / 1e9 + left.it_value.tv_sec + left.it_value.tv_nsec / 1e9;
+}
+
 static volatile pid_t dead;
 
 static void *short_lived(void *arg)
@@ -63,7 +90,8 @@ int main(void)
 {
 	struct itimerval real = {{0, 10000}, {0, 5000}};
 	struct itimerspec now;
-	int once, often, n;
+	int once, often, alarm, n;
+	double when;
 	pthread_t t;
 	sigset_t all;
 
@@ -73,6 +101,7 @@ int main(void)
 	pthread_join(t, NULL);
 	once = make(CLOCK_MONOTONIC, SIGEV_SIGNAL, 41, 0, 3, 0);
 	often = make(CLOCK_MONOTONIC, SIGEV_SIGNAL, 42, 0, 3, 10);
+	alarm = make_alarm(&when);
 	setitimer(ITIMER_REAL, &real, NULL);
 	subject_sleep(30);
 	subject_ready();
@@ -84,6 +113,8 @@ int main(void)
 	subject_check(n > 5 && n < 40, "the periodic timer fired %d times in 200 ms", n);
 	n = count(SIGALRM, 200, SI_KERNEL);
 	subject_check(n > 5 && n < 40, "the interval timer fired %d times in 200 ms", n);
+	subject_check(alarm_time(alarm) > when - 0.02 && alarm_time(alarm) < when + 0.02,
+		      "the alarm is %f s off", alarm_time(alarm) - when);
 	subject_check(syscall(SYS_timer_gettime, once, &now) == 0 && !now.it_value.tv_nsec,
 		      "the timer that went off once is armed");
 	subject_check(syscall(SYS_timer_gettime, often, &now) == 0 && now.it_interval.tv_nsec == 10000000,

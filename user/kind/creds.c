@@ -145,6 +145,17 @@ static int check_caps(struct restore *r, const struct caps *want)
 	return fail_hint(r->err, "restore as root where that capability is not withheld");
 }
 
+/* criu notes a label also where it confines nothing. */
+static bool is_our_label(const char *label)
+{
+	char own[256];
+
+	if (!label || !label[0] || !strncmp(label, "unconfined", strlen("unconfined")))
+		return true;
+	read_label("/proc/thread-self/attr/current", own, sizeof(own));
+	return !strcmp(label, own);
+}
+
 static int check(struct restore *r, struct new_task *t)
 {
 	const CredsEntry *creds = t->core->thread_core->creds;
@@ -156,7 +167,7 @@ static int check(struct restore *r, struct new_task *t)
 	    creds->n_cap_eff > CAP_WORDS || creds->n_cap_bnd > CAP_WORDS ||
 	    creds->n_cap_amb > CAP_WORDS)
 		return fail(r->err, 0, "its capability sets are larger than this kernel's");
-	if (creds->lsm_profile && creds->lsm_profile[0])
+	if (!is_our_label(creds->lsm_profile))
 		return fail(r->err, 0, "it is confined as `%s', which cannot be restored yet",
 			    creds->lsm_profile);
 	want = caps_of(creds);

@@ -111,7 +111,7 @@ static int describe_timer(struct dump *d, const struct process *p, const struct 
 {
 	clockid_t clock = (clockid_t)rec->clock, base = (clockid_t)rec->base_clock;
 	uint64_t left = 0;
-	long long now;
+	long long now = 0;
 
 	/* The thread that made it is named: the leader makes it anew. */
 	if (is_own_cpu_clock(clock, rec->cpu_task.virt, &clock))
@@ -139,6 +139,11 @@ static int describe_timer(struct dump *d, const struct process *p, const struct 
 		entry->notify_thread_id = rec->target.virt;
 	} else if (rec->notify & SIGEV_THREAD_ID) {	/* nobody hears it any more */
 		entry->it_sigev_notify = SIGEV_NONE;
+	}
+	/* One set for a time runs on CLOCK_MONOTONIC; a moment stays one, however long the images lie. */
+	if (left && rec->clock == CLOCK_REALTIME && rec->base_clock == CLOCK_REALTIME) {
+		entry->has_expires_ns = true;
+		entry->expires_ns = (uint64_t)now + left;
 	}
 	if (rec->is_pending) {
 		entry->has_signal_queued = true;
@@ -221,7 +226,7 @@ static int check(struct restore *r, struct new_task *t)
 		if (timer->it_id > INT32_MAX || (i && timer->it_id == timers->posix[i - 1]->it_id))
 			return fail(r->err, 0, "there cannot be a timer %u", timer->it_id);
 		if (timer->vnsec >= NSEC || timer->insec >= NSEC || timer->vsec > MAX_SECONDS ||
-		    timer->isec > MAX_SECONDS)
+		    timer->isec > MAX_SECONDS || timer->expires_ns > INT64_MAX)
 			return fail(r->err, 0, "timer %u: its time is out of range", timer->it_id);
 	}
 	return 0;
@@ -292,8 +297,9 @@ static int restore_timer(struct restore *r, struct new_task *t, struct batch *ba
 		.notify = (int)timer->it_sigev_notify,
 		.tid = timer->notify_thread_id,
 	};
-	const struct kernel_itimerspec spec = { (__s64)timer->isec, (__s64)timer->insec,
-						(__s64)timer->vsec, (__s64)timer->vnsec };
+	struct kernel_itimerspec spec = { (__s64)timer->isec, (__s64)timer->insec,
+					  (__s64)timer->vsec, (__s64)timer->vnsec };
+	int flags = timer->has_expires_ns ? TIMER_ABSTIME : 0;
 
 	if (event.notify & SIGEV_THREAD_ID && !has_thread(t->process, event.tid)) {
 		log_warn(r->log, "task %d: timer %u signals thread %d, which is no more; ignoring",
@@ -304,11 +310,15 @@ static int restore_timer(struct restore *r, struct new_task *t, struct batch *ba
 		return r->err->code;
 	if (!spec.value_sec && !spec.value_nsec)
 		return 0;
+	if (timer->has_expires_ns) {
+		spec.value_sec = (__s64)(timer->expires_ns / NSEC);
+		spec.value_nsec = (__s64)(timer->expires_ns % NSEC);
+	}
 	if (batch_reserve(batch, 1, sizeof(spec)))
 		return batch_run(batch, r->err);
 	return batch_call(batch, "starting timer %llu", timer->it_id, 0, ENGINE_SUCCESS, 0, NULL,
 			  SYS_timer_settime,
-			  (const __u64[6]){ timer->it_id, 0,
+			  (const __u64[6]){ timer->it_id, (__u64)flags,
 					    batch_data(batch, &spec, sizeof(spec), NULL) });
 }
 

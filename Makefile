@@ -145,6 +145,14 @@ sanitize:
 install: all
 	install -D -m 755 $O/crbpf $(DESTDIR)$(PREFIX)/sbin/crbpf
 	for page in $(wildcard man/*.8); do install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man8/$${page##*/}; done
+	$(call completion,bash,bash-completion/completions/crbpf)
+	$(call completion,zsh,zsh/site-functions/_crbpf)
+	$(call completion,fish,fish/vendor_completions.d/crbpf.fish)
+
+# The program writes them itself; one of another architecture needs a native one beside it.
+COMPLETER := $(if $(CROSS),$(wildcard .output/crbpf),$O/crbpf)
+completion = @$(if $(COMPLETER),mkdir -p $(dir $(DESTDIR)$(PREFIX)/share/$2) && $(COMPLETER) completion $1 > $(DESTDIR)$(PREFIX)/share/$2,\
+	echo 'no completion for $1: build crbpf for this machine first')
 
 clean:
 	rm -rf .output

@@ -74,7 +74,8 @@ static const struct option_row rows[] = {
 	  "also what crbpf itself does not need" },
 	{ "all", 0, OPTIONS_CHECK, VALUE_NONE, FIELD(extra), NULL, "the same" },
 	{ "experimental", 0, OPTIONS_CHECK, VALUE_NONE, FIELD(extra), NULL, NULL },
-	{ "sysroot", 0, OPTIONS_CHECK, VALUE_TEXT, FIELD(sysroot), "DIR", NULL },
+	{ "sysroot", 0, OPTIONS_CHECK, VALUE_TEXT, FIELD(sysroot), "DIR",
+	  "for tests: os-release and other facts are below DIR" },
 	{ "help", 'h', ALL, VALUE_NONE, FIELD(help), NULL, "print this" },
 
 	/*

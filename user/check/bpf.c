@@ -191,4 +191,4 @@ static const struct probe probes[] = {
 	ITERATOR("cgroup", "BPF iterator over cgroups", NEED_EXTRA),
 };
 
-PROBE_GROUP(probes_bpf, "bpf", "BPF", probes);
+PROBE_GROUP(probes_bpf, "bpf", "BPF", probes, true);

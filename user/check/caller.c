@@ -104,4 +104,4 @@ static const struct probe probes[] = {
 	CAPABILITY("sys_chroot", "SYS_CHROOT", NEED_FOR, "processes with another root directory"),
 };
 
-PROBE_GROUP(probes_caller, "caller", "System and caller", probes);
+PROBE_GROUP(probes_caller, "caller", "System and caller", probes, false);

@@ -91,4 +91,4 @@ static const struct probe probes[] = {
 	  "CONFIG_CGROUP_FREEZER", NULL, NULL, freezer },
 };
 
-PROBE_GROUP(probes_cgroup, "cgroup", "Cgroups", probes);
+PROBE_GROUP(probes_cgroup, "cgroup", "Cgroups", probes, false);

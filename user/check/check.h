@@ -56,7 +56,7 @@ struct answer {
 struct check {
 	const char *sysroot;	/* "" or where os-release and other files are read instead */
 	struct distro distro;
-	struct btf *btf;	/* the kernel's types, NULL if there are none */
+	struct btf *btf;	/* the kernel's types, for groups that want them; NULL if there are none */
 	int btf_error;		/* then: why, -errno */
 	struct answer *shared;	/* where the process of a probe answers */
 	struct arena arena;
@@ -80,11 +80,17 @@ struct probe_group {
 	const char *title;
 	const struct probe *probes;
 	size_t n;
+	bool wants_types;	/* its probes look at check.btf */
 };
 
-#define PROBE_GROUP(ident_, name_, title_, table_)                                                 \
-	const struct probe_group ident_ = { name_, title_, table_,                                 \
-					    sizeof(table_) / sizeof((table_)[0]) }
+#define PROBE_GROUP(ident_, name_, title_, table_, wants_types_)                                   \
+	const struct probe_group ident_ = {                                                        \
+		.name = (name_),                                                                   \
+		.title = (title_),                                                                 \
+		.probes = (table_),                                                                \
+		.n = sizeof(table_) / sizeof((table_)[0]),                                         \
+		.wants_types = (wants_types_),                                                     \
+	}
 
 /* Ends with NULL. */
 extern const struct probe_group *const probe_groups[];
@@ -95,7 +101,8 @@ extern const struct probe_group *const probe_groups[];
 int check_init(struct check *c, const char *sysroot, struct error *err);
 void check_deinit(struct check *c);
 /* Asks one probe; never fails: what cannot be told is ANSWER_UNKNOWN with the reason. */
-void check_ask(struct check *c, const struct probe *p, struct answer *ret);
+void check_ask(struct check *c, const struct probe_group *group, const struct probe *p,
+	       struct answer *ret);
 
 /* The probe of one of our names or of CRIU's. NULL if there is none. */
 const struct probe *probe_find(const char *name);

@@ -70,4 +70,4 @@ static const struct probe probes[] = {
 	{ "breakpoints", "breakpoints", "hardware breakpoints", NEED_EXTRA, .probe = breakpoint },
 };
 
-PROBE_GROUP(probes_cpu, "cpu", "Processor", probes);
+PROBE_GROUP(probes_cpu, "cpu", "Processor", probes, false);

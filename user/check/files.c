@@ -196,4 +196,4 @@ static const struct probe probes[] = {
 	  REMEDY_MODULE, "CONFIG_OVERLAY_FS", "6.12", NULL, overlay_maps },
 };
 
-PROBE_GROUP(probes_files, "files", "Files", probes);
+PROBE_GROUP(probes_files, "files", "Files", probes, false);

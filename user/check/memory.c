@@ -265,4 +265,4 @@ static const struct probe probes[] = {
 	  REMEDY_KERNEL, "CONFIG_HUGETLBFS", NULL, NULL, memfd_hugetlb },
 };
 
-PROBE_GROUP(probes_memory, "memory", "Memory", probes);
+PROBE_GROUP(probes_memory, "memory", "Memory", probes, false);

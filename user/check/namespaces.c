@@ -105,4 +105,4 @@ static const struct probe probes[] = {
 	  NEED_EXTRA, NULL, REMEDY_KERNEL, NULL, "5.15", NULL, set_group },
 };
 
-PROBE_GROUP(probes_namespaces, "namespaces", "Namespaces", probes);
+PROBE_GROUP(probes_namespaces, "namespaces", "Namespaces", probes, false);

@@ -210,4 +210,4 @@ static const struct probe probes[] = {
 	  .probe = legacy_tables },
 };
 
-PROBE_GROUP(probes_network, "network", "Network", probes);
+PROBE_GROUP(probes_network, "network", "Network", probes, false);

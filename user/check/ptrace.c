@@ -201,4 +201,4 @@ static const struct probe probes[] = {
 	  REMEDY_KERNEL, "CONFIG_KCMP", NULL, NULL, kcmp_epoll },
 };
 
-PROBE_GROUP(probes_ptrace, "ptrace", "Looking into processes", probes);
+PROBE_GROUP(probes_ptrace, "ptrace", "Looking into processes", probes, false);

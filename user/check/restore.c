@@ -159,4 +159,4 @@ static const struct probe probes[] = {
 	  NULL, compat },
 };
 
-PROBE_GROUP(probes_restore, "restore", "Making processes again", probes);
+PROBE_GROUP(probes_restore, "restore", "Making processes again", probes, false);

@@ -42,7 +42,7 @@ void check_deinit(struct check *c)
 	arena_deinit(&c->arena);
 }
 
-/* Once for all probes; but `--feature` may not need it, and it takes some ms. */
+/* Once for all probes of a group: it takes some 10 ms. */
 static void load_types(struct check *c)
 {
 	if (c->btf || c->btf_error)
@@ -96,13 +96,15 @@ static void answer_in_child(const struct check *c, const struct probe *p)
 	_exit(0);
 }
 
-void check_ask(struct check *c, const struct probe *p, struct answer *ret)
+void check_ask(struct check *c, const struct probe_group *group, const struct probe *p,
+	       struct answer *ret)
 {
 	struct answer *a = c->shared;
 	int status = 0;
 	pid_t pid;
 
-	load_types(c);
+	if (group->wants_types)
+		load_types(c);
 	*a = (struct answer){ .state = ANSWER_UNKNOWN };
 	*ret = *a;
 	if (is_told(c, p, ret))

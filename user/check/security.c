@@ -132,4 +132,4 @@ static const struct probe probes[] = {
 	  .option = "CONFIG_SECURITY_APPARMOR", .probe = apparmor_stacking },
 };
 
-PROBE_GROUP(probes_security, "security", "Security", probes);
+PROBE_GROUP(probes_security, "security", "Security", probes, false);

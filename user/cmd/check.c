@@ -28,7 +28,7 @@ static int add(struct check *c, struct results *results, const struct probe_grou
 		return -ENOMEM;
 	r->probe = p;
 	r->group = group;
-	check_ask(c, p, &r->answer);
+	check_ask(c, group, p, &r->answer);
 	return 0;
 }
 

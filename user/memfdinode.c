@@ -20,8 +20,9 @@
 
 #define PREFIX	"/memfd:"
 #define DELETED " (deleted)"
-/* CRIU's name for what was never a memfd: shared anonymous memory. */
+/* CRIU's names for what was never a memfd: shared anonymous memory, and that of huge pages. */
 #define NAME_ANONYMOUS "/dev/zero"
+#define NAME_HUGE      "/anon_hugepage"
 #define NAME_MAX_BYTES 249	/* memfd_create(2) */
 
 #ifndef MFD_NOEXEC_SEAL
@@ -29,6 +30,8 @@
 #define MFD_EXEC	0x10u
 #endif
 #define SEAL_EXEC 0x20u		/* F_SEAL_EXEC */
+/* Where flags hold the size of huge pages. */
+#define HUGE_BITS (0x3fu << 26)
 
 /* --- dump --- */
 
@@ -75,7 +78,7 @@ static int fill_inode(struct dump *d, const struct memfd_inode *inode, int fd,
 	entry->mode = st.st_mode;
 	if ((uint32_t)fs.f_type == SB_HUGETLBFS) {
 		entry->has_hugetlb_flag = true;
-		entry->hugetlb_flag = vma_huge_bits((uint64_t)st.st_blksize);
+		entry->hugetlb_flag = MFD_HUGETLB | vma_huge_bits((uint64_t)st.st_blksize);
 	}
 	return 0;
 }
@@ -108,7 +111,7 @@ static int check_inode(struct restore *r, const MemfdInodeEntry *entry)
 {
 	if (strlen(entry->name) > NAME_MAX_BYTES || entry->size > INT64_MAX ||
 	    (entry->has_mode && !S_ISREG(entry->mode)) ||
-	    (entry->has_hugetlb_flag && entry->hugetlb_flag & ~(0x3fu << 26)))
+	    (entry->has_hugetlb_flag && entry->hugetlb_flag & ~(MFD_HUGETLB | HUGE_BITS)))
 		return fail(r->err, 0, "memfd.img: inode %llu cannot be",
 			    (unsigned long long)entry->inode_id);
 	return 0;
@@ -184,13 +187,13 @@ struct memfd_object *memfd_object_of(struct restore *r, struct new_file *f)
 /* An object made by CRIU in place of shared anonymous memory becomes that again. */
 static bool is_anonymous(const MemfdInodeEntry *entry)
 {
-	return !strcmp(entry->name, NAME_ANONYMOUS) && entry->size;
+	return entry->size && !strcmp(entry->name, entry->has_hugetlb_flag ? NAME_HUGE : NAME_ANONYMOUS);
 }
 
 static int create_memfd(struct restore *r, const MemfdInodeEntry *entry)
 {
 	unsigned int flags = MFD_CLOEXEC | (entry->seals == F_SEAL_SEAL ? 0 : MFD_ALLOW_SEALING) |
-			     (entry->has_hugetlb_flag ? MFD_HUGETLB | entry->hugetlb_flag : 0);
+			     (entry->has_hugetlb_flag ? MFD_HUGETLB | entry->hugetlb_flag : 0u);
 	int fd;
 
 	/* Without a word on executing, newer kernels warn; older ones know neither flag. */
@@ -216,7 +219,9 @@ struct memfd_object *memfd_object_open(struct restore *r, struct new_file *f)
 		return object;
 	object->fd = is_anonymous(entry) ?
 			     sharedmem_create(entry->size,
-					      entry->has_hugetlb_flag ? MAP_HUGETLB | entry->hugetlb_flag : 0,
+					      entry->has_hugetlb_flag ?
+						      MAP_HUGETLB | (entry->hugetlb_flag & HUGE_BITS) :
+						      0,
 					      r->err) :
 			     create_memfd(r, entry);
 	if (object->fd < 0 || sharedmem_fill(r, entry->shmid, object->fd, entry->size))

@@ -56,6 +56,35 @@ static __always_inline void tty_settings(struct tty_struct *tty, struct tty_deta
 	d->ypixels = BPF_CORE_READ(tty, winsize.ws_ypixel);
 }
 
+/* What is on its way to a line discipline. */
+struct tty_buffer___way {
+	struct tty_buffer___way *next;
+	int commit, read;
+} __attribute__((preserve_access_index));
+struct tty_bufhead___way {
+	struct tty_buffer___way *head;
+} __attribute__((preserve_access_index));
+struct tty_port___way {
+	struct tty_bufhead___way buf;
+} __attribute__((preserve_access_index));
+struct tty_struct___way {
+	struct tty_port___way *port;
+} __attribute__((preserve_access_index));
+
+static __always_inline __u64 bytes_on_their_way(struct tty_struct *tty)
+{
+	struct tty_struct___way *at = (void *)tty;
+	struct tty_buffer___way *head = NULL;
+
+	if (!bpf_core_field_exists(at->port) || !bpf_core_field_exists(head->commit))
+		return 0;
+	head = BPF_CORE_READ(at, port, buf.head);
+	if (!head)
+		return 0;
+	return BPF_CORE_READ(head, commit) - BPF_CORE_READ(head, read) +
+	       (BPF_CORE_READ(head, next) != NULL);
+}
+
 /* The slave of a Unix98 pty points to its name in devpts, whichever side this is. */
 static __always_inline void tty_link(struct tty_struct *tty, struct tty_detail *d)
 {
@@ -101,6 +130,7 @@ int tty_detail(void)
 	queue = BPF_CORE_READ(tty, disc_data);
 	if (d->ldisc == 0 && queue) /* N_TTY */
 		d->queued = BPF_CORE_READ(queue, read_head) - BPF_CORE_READ(queue, read_tail);
+	d->queued += bytes_on_their_way(tty);
 	tty_flags(tty, d);
 	tty_settings(tty, d);
 	tty_link(tty, d);

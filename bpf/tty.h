@@ -23,7 +23,7 @@ struct tty_detail {
 	__u32 ispeed, ospeed;
 	__u16 rows, columns, xpixels, ypixels;
 	__u32 pty_dev;		/* s_dev of the devpts instance of the pty; 0 else */
-	__u64 queued;		/* bytes received by the line discipline and not read */
+	__u64 queued;		/* bytes received and not read, those that a worker still has to deliver too */
 	__u8 c_line;
 	__u8 c_cc[TTY_DETAIL_CC];
 	__u32 link_count;	/* the same of the other side */

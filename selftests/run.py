@@ -242,6 +242,7 @@ def parse_arguments():
     parser.add_argument('--verbose', action='store_true', help='what passing tests have to say')
     settings = parser.parse_args()
     settings.output = os.path.abspath(settings.output)
+    os.environ['CRBPF_TEST_PATIENCE'] = str(settings.patience)
     peer = os.path.join(os.path.dirname(HERE), '.output/criu/criu')
     settings.crbpf = command(settings.crbpf or os.path.join(settings.output, 'crbpf'))
     settings.criu = command(settings.criu or (peer if os.path.exists(peer) else ''))

@@ -139,10 +139,18 @@ static inline void subject_sleep(double ms)
 	}
 }
 
+/* How many times longer than usual is to be waited: run.py --patience. */
+static inline double subject_patience(void)
+{
+	const char *text = getenv("CRBPF_TEST_PATIENCE");
+
+	return text ? atof(text) : 1;
+}
+
 /* Waits up to 10 s until @cond_ holds; says whether it does. */
 #define subject_await(cond_)                                                                       \
 	({                                                                                         \
-		double end_ = subject_ms() + 10000;                                                \
+		double end_ = subject_ms() + 10000 * subject_patience();                           \
 		bool holds_;                                                                       \
                                                                                                    \
 		while (!(holds_ = (cond_)) && subject_ms() < end_)                                 \

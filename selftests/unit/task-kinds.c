@@ -170,9 +170,9 @@ TEST(scheduling)
 		SKIP("needs root");
 	set_up(&s);
 	s.thread.has_sched_nice = s.thread.has_sched_policy = s.thread.has_timer_slack_ns = true;
-	s.thread.has_ioprio = s.thread.has_sched_reset_on_fork = s.thread.sched_reset_on_fork = true;
+	s.thread.has_ioprio = true;
 	s.thread.sched_nice = -7;
-	s.thread.sched_policy = SCHED_BATCH;
+	s.thread.sched_policy = SCHED_BATCH | SCHED_RESET_ON_FORK;
 	s.thread.timer_slack_ns = 123456;
 	s.thread.ioprio = 2 << 13 | 6;
 	EXPECT_EQ(kind_sched.task->check(&s.r, &s.task), 0);

@@ -43,8 +43,7 @@ static uint32_t policy_of(const ThreadCoreEntry *thread)
 
 static bool is_reset_on_fork(const ThreadCoreEntry *thread)
 {
-	return thread->sched_reset_on_fork ||
-	       (thread->has_sched_policy && thread->sched_policy & POLICY_RESET_ON_FORK);
+	return thread->has_sched_policy && thread->sched_policy & POLICY_RESET_ON_FORK;
 }
 
 static bool is_realtime(uint32_t policy)
@@ -109,7 +108,7 @@ static int describe(struct dump *d, struct task *t, CoreEntry *core)
 		return 0;
 	thread->has_sched_nice = thread->has_sched_policy = true;
 	thread->sched_nice = rec->nice;
-	thread->sched_policy = rec->policy;
+	thread->sched_policy = rec->policy | (rec->sched_reset_on_fork ? POLICY_RESET_ON_FORK : 0);
 	if (is_realtime(rec->policy)) {
 		thread->has_sched_prio = true;
 		thread->sched_prio = rec->rt_priority;
@@ -119,10 +118,6 @@ static int describe(struct dump *d, struct task *t, CoreEntry *core)
 		thread->dl_runtime = rec->dl_runtime;
 		thread->dl_deadline = rec->dl_deadline;
 		thread->dl_period = rec->dl_period;
-	}
-	if (rec->sched_reset_on_fork) {
-		thread->has_sched_reset_on_fork = true;
-		thread->sched_reset_on_fork = true;
 	}
 	thread->has_ioprio = thread->has_timer_slack_ns = true;
 	thread->ioprio = rec->ioprio;

@@ -18,6 +18,7 @@
 #include "mm.pb-c.h"
 #include "restore/plan.h"
 #include "restore/restore.h"
+#include "vmaflags.h"
 
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102
@@ -174,6 +175,26 @@ static int name(const struct new_vma *v, struct batch *batch)
 			 entry->start, entry->end - entry->start, text);
 }
 
+/* Locks are not inherited; a kind has mapped its own, but for full ones, which would make pages. */
+static int lock(const struct new_vma *v, struct batch *batch)
+{
+	const VmaEntry *entry = v->entry;
+	const __u64 args[6] = {entry->start, entry->end - entry->start, MLOCK_ONFAULT};
+	long nr = 0;
+
+	if (entry->flags & MAP_LOCKED)
+		nr = SYS_mlock;
+	else if (v->inherited && entry->has_vm_flags && entry->vm_flags & VMF_LOCKONFAULT)
+		nr = SYS_mlock2;
+	if (!nr)
+		return 0;
+	/* It locks, but complains, where there is nothing to be made present: no access, past a
+	 * file's end. */
+	return batch_call(batch, "locking %llx-%llx", entry->start, entry->end,
+			  entry->prot && entry->flags & MAP_ANONYMOUS ? ENGINE_SUCCESS : ENGINE_ANY,
+			  0, NULL, nr, args);
+}
+
 /* What protection the mapping has while it is filled. */
 static int current_prot(const struct new_vma *v)
 {
@@ -196,12 +217,8 @@ static int start_finishing(struct new_process *p, struct error *err)
 			ret = advise(v, v->inherited ? ~0ull : ~EARLY_ADVICE, batch);
 		if (!ret && v->entry->anon_name && *v->entry->anon_name)
 			ret = name(v, batch);
-		/* Locks are not inherited, and a kind need not map with them. */
-		if (!ret && v->entry->flags & MAP_LOCKED)
-			ret = batch_call(
-				batch, "locking %llx-%llx", v->entry->start, v->entry->end,
-				ENGINE_SUCCESS, 0, NULL, SYS_mlock,
-				(const __u64[6]){v->entry->start, v->entry->end - v->entry->start});
+		if (!ret)
+			ret = lock(v, batch);
 	}
 	for (size_t i = 0; i < p->n_guards && !ret; i++)
 		ret = batch_call(batch, "guarding %llx-%llx", p->guards[i]->start,

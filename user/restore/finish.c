@@ -61,9 +61,21 @@ static void write_stats(struct restore *r)
 	error_deinit(&err);
 }
 
+static void print_stats(const struct restore_stats *stats)
+{
+	printf("pages compared with the parent's: %llu, of which shared: %llu\n"
+	       "pages read: %llu\n"
+	       "time for processes and memory: %lld us, in all: %lld us\n",
+	       (unsigned long long)stats->pages_compared, (unsigned long long)stats->pages_shared,
+	       (unsigned long long)stats->pages_restored, stats->fork_ns / 1000,
+	       (stats->end_ns - stats->start_ns) / 1000);
+}
+
 void finish_report(struct restore *r)
 {
 	write_stats(r);
+	if (r->opt->display_stats)
+		print_stats(&r->stats);
 	if (r->opt->status_fd < 0)
 		return;
 	if (write(r->opt->status_fd, "", 1) != 1)

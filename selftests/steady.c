@@ -178,8 +178,11 @@ static void threads(void)
 {
 	pthread_t t;
 
+	/* No beat before all are there. */
+	pthread_mutex_lock(&mutex);
 	for (int i = 0; i < 31; i++)
 		pthread_create(&t, NULL, hammer, NULL);
+	pthread_mutex_unlock(&mutex);
 	hammer(NULL);
 }
 

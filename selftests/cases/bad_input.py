@@ -403,8 +403,9 @@ def test_status_fd(case):
 
 def test_exit_status_in_foreground(case):
     """Without -d, restore waits for the process and has its exit status."""
-    pid = case.spawn(['bash', '-c', 'read -t 0.5 < <(sleep 2); exit 7'])
-    time.sleep(0.1)
+    seconds = 0.5 * case.settings.patience
+    pid = case.spawn(['bash', '-c', f'read -t {seconds} < <(sleep {4 * seconds}); exit 7'])
+    time.sleep(seconds / 5)
     images = case.dump(pid)
     status, _, err = case.run([*case.restorer, 'restore', '-D', images, '-o', 'restore.log'])
     if status != 7 and status != 0:

@@ -45,8 +45,11 @@ int freezer_add_process(struct freezer *f, pid_t pid, pid_t parent, struct error
 	struct frozen_process *p;
 	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 
+	/* EINVAL: it is being reaped, and its number no longer that of a process */
+	if (pidfd < 0 && (errno == ESRCH || errno == EINVAL))
+		return -ESRCH;
 	if (pidfd < 0)
-		return errno == ESRCH ? -ESRCH : fail(err, errno, "process %d: cannot open it", pid);
+		return fail(err, errno, "process %d: cannot open it", pid);
 	p = array_add(f->processes, f->n_processes);
 	if (!p || ids_set(&f->process_index, (uint64_t)pid, (uint32_t)f->n_processes)) {
 		close(pidfd);

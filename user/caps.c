@@ -18,7 +18,7 @@ static uint64_t join(uint32_t low, uint32_t high)
 
 int caps_get(struct caps *ret)
 {
-	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct data[2];
 
 	if (syscall(SYS_capget, &head, data))
@@ -31,7 +31,7 @@ int caps_get(struct caps *ret)
 	for (int cap = 0; cap < CAPS; cap++) {
 		int is_bounding = prctl(PR_CAPBSET_READ, cap);
 
-		if (is_bounding < 0)	/* this kernel has no more */
+		if (is_bounding < 0) /* this kernel has no more */
 			break;
 		ret->bounding |= (uint64_t)is_bounding << cap;
 		if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, cap, 0, 0) > 0)
@@ -42,7 +42,7 @@ int caps_get(struct caps *ret)
 
 bool caps_have(int cap)
 {
-	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct data[2];
 
 	return !syscall(SYS_capget, &head, data) &&

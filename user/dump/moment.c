@@ -7,10 +7,10 @@
 #include "lib/clock.h"
 
 /* A clock id below 0 names a CPU clock: the complement of a pid (0: the caller), and three bits. */
-#define CPUCLOCK_PROF	   0	/* user and system time, by ticks */
-#define CPUCLOCK_VIRT	   1	/* user time */
-#define CPUCLOCK_SCHED	   2	/* as the scheduler measures it: CLOCK_PROCESS_CPUTIME_ID … */
-#define CPUCLOCK_KIND	   3	/* of the bits; also a kind of its own: a device's clock, by descriptor */
+#define CPUCLOCK_PROF      0 /* user and system time, by ticks */
+#define CPUCLOCK_VIRT      1 /* user time */
+#define CPUCLOCK_SCHED     2 /* as the scheduler measures it: CLOCK_PROCESS_CPUTIME_ID … */
+#define CPUCLOCK_KIND      3 /* of the bits; by itself a device's clock, by descriptor */
 #define CPUCLOCK_PERTHREAD 4
 
 static clockid_t cpu_clock(pid_t pid, clockid_t bits)
@@ -40,7 +40,7 @@ bool is_own_cpu_clock(clockid_t clock, pid_t tid, clockid_t *ret)
 
 long long dump_clock(const struct dump *d, clockid_t clock)
 {
-	struct timespec ts = { 0 };
+	struct timespec ts = {0};
 
 	clock_gettime(clock, &ts);
 	return (long long)ts.tv_sec * 1000000000 + ts.tv_nsec -

@@ -25,7 +25,7 @@ struct wait {
 struct waits {
 	struct wait *list;
 	size_t n;
-	struct ids index;	/* tid to position + 1 */
+	struct ids index; /* tid to position + 1 */
 };
 
 /* Adds the children of one thread to @pids. A task that has gone has none. */
@@ -84,7 +84,7 @@ static int take_record(void *arg, const struct record_head *head)
 	wait = array_add(waits->list, waits->n);
 	if (!wait)
 		return -ENOMEM;
-	*wait = (struct wait){ rec->pid.host, rec->wake_ns, rec->nvcsw };
+	*wait = (struct wait){rec->pid.host, rec->wake_ns, rec->nvcsw};
 	return ids_set(&waits->index, (uint64_t)wait->tid, (uint32_t)waits->n);
 }
 
@@ -92,7 +92,7 @@ void waits_note(struct dump *d)
 {
 	_cleanup_free_ pid_t *pids = NULL;
 	struct waits *waits = calloc(1, sizeof(*waits));
-	struct error err = { 0 };
+	struct error err = {0};
 	size_t n = 0;
 
 	d->waits = waits;

@@ -12,7 +12,7 @@ struct dump;
 
 /* Right before the freeze. What cannot be learned is not known then: nothing fails. */
 void waits_note(struct dump *d);
-/* Once all is frozen and collected: fills task.wake_ns, and tells the freezer, which may have to thaw. */
+/* Once all is frozen and collected: fills task.wake_ns, and tells the freezer for its thaw. */
 void waits_match(struct dump *d);
 void waits_deinit(struct dump *d);
 

@@ -244,7 +244,6 @@ static const struct hint hints[] = {
 	{ &restart_entry__descriptor, "futex_bitset", HINT_HEX, NULL },
 	{ &restart_entry__descriptor, "args", HINT_HEX, NULL },
 	{ &thread_core_entry__descriptor, "cpus", HINT_HEX, NULL },
-	{ &thread_core_entry__descriptor, "saved_blk_sigset", HINT_HEX, NULL },
 	{ &task_core_entry__descriptor, "personality_value", HINT_HEX, NULL },
 	{ &mm_entry__descriptor, "coredump_filter", HINT_HEX, NULL },
 	{ &vma_entry__descriptor, "vm_flags", HINT_HEX, NULL },

@@ -22,7 +22,7 @@
 #include "restore/restore.h"
 
 #define CAP_WORDS 2
-#define CAPS	  64
+#define CAPS      64
 
 /* --- judge --------------------------------------------------------------- */
 
@@ -63,7 +63,7 @@ static void judge(struct judge *j, const struct task *t)
 
 static uint32_t *split_caps(struct dump *d, uint64_t caps, size_t *ret_n)
 {
-	const uint32_t words[CAP_WORDS] = { (uint32_t)caps, (uint32_t)(caps >> 32) };
+	const uint32_t words[CAP_WORDS] = {(uint32_t)caps, (uint32_t)(caps >> 32)};
 
 	*ret_n = CAP_WORDS;
 	return arena_copy(&d->arena, words, sizeof(words));
@@ -134,7 +134,8 @@ static int check_caps(struct restore *r, const struct caps *want)
 
 	if (ret)
 		return fail(r->err, ret, "cannot read which capabilities there are");
-	if (want->effective & ~want->permitted || want->ambient & ~(want->permitted & want->inheritable))
+	if (want->effective & ~want->permitted ||
+	    want->ambient & ~(want->permitted & want->inheritable))
 		return fail(r->err, 0, "its capability sets contradict each other");
 	missing = (want->permitted & ~own.permitted) |
 		  ((want->bounding | want->inheritable) & ~(own.bounding | own.inheritable));
@@ -200,13 +201,13 @@ static bool same_ids(const CredsEntry *creds)
 	       sgid == creds->sgid && egid == creds->fsgid;
 }
 
-static int queue_capset(struct restore *r, struct batch *batch, const char *what, uint64_t permitted,
-			uint64_t effective, uint64_t inheritable)
+static int queue_capset(struct restore *r, struct batch *batch, const char *what,
+			uint64_t permitted, uint64_t effective, uint64_t inheritable)
 {
 	struct {
 		struct __user_cap_header_struct head;
 		struct __user_cap_data_struct data[CAP_WORDS];
-	} set = { .head.version = _LINUX_CAPABILITY_VERSION_3 };
+	} set = {.head.version = _LINUX_CAPABILITY_VERSION_3};
 	__u64 at;
 
 	for (int i = 0; i < CAP_WORDS; i++) {
@@ -234,17 +235,20 @@ static int queue_ids(struct restore *r, const CredsEntry *creds, struct batch *b
 			return batch_run(batch, r->err);
 		batch_do(batch, "setting its groups", SYS_setgroups, creds->n_groups,
 			 creds->n_groups ? batch_data(batch, creds->groups,
-						      creds->n_groups * sizeof(gid_t), NULL) : 0);
+						      creds->n_groups * sizeof(gid_t), NULL)
+					 : 0);
 	}
 	if (same_ids(creds))
 		return 0;
 	batch_do(batch, "setting securebits to change ids", SYS_prctl, PR_SET_SECUREBITS,
 		 SECBIT_NO_SETUID_FIXUP);
-	batch_do(batch, "setting its group ids", SYS_setresgid, creds->gid, creds->egid, creds->sgid);
+	batch_do(batch, "setting its group ids", SYS_setresgid, creds->gid, creds->egid,
+		 creds->sgid);
 	/* These return what was before; what is now is told by the second. */
 	batch_try(batch, "setting its fsgid", SYS_setfsgid, creds->fsgid);
 	batch_demand(batch, "setting its fsgid", creds->fsgid, SYS_setfsgid, creds->fsgid);
-	batch_do(batch, "setting its user ids", SYS_setresuid, creds->uid, creds->euid, creds->suid);
+	batch_do(batch, "setting its user ids", SYS_setresuid, creds->uid, creds->euid,
+		 creds->suid);
 	batch_try(batch, "setting its fsuid", SYS_setfsuid, creds->fsuid);
 	return batch_demand(batch, "setting its fsuid", creds->fsuid, SYS_setfsuid, creds->fsuid);
 }
@@ -269,8 +273,9 @@ static int restore_creds(struct restore *r, struct new_task *t, struct batch *ba
 		return fail(r->err, EINVAL, "cannot set its capabilities");
 	for (int cap = 0; cap < CAPS; cap++)
 		if ((own.bounding & ~want.bounding) >> cap & 1)
-			batch_call(batch, "dropping capability %llu", (__u64)cap, 0, ENGINE_SUCCESS, 0,
-				   NULL, SYS_prctl, (const __u64[6]){ PR_CAPBSET_DROP, (__u64)cap });
+			batch_call(batch, "dropping capability %llu", (__u64)cap, 0, ENGINE_SUCCESS,
+				   0, NULL, SYS_prctl,
+				   (const __u64[6]){PR_CAPBSET_DROP, (__u64)cap});
 	ret = queue_ids(r, creds, batch);
 	if (ret)
 		return ret;
@@ -279,11 +284,13 @@ static int restore_creds(struct restore *r, struct new_task *t, struct batch *ba
 			 PR_CAP_AMBIENT_CLEAR_ALL);
 	for (int cap = 0; cap < CAPS; cap++)
 		if (want.ambient >> cap & 1)
-			batch_call(batch, "raising ambient capability %llu", (__u64)cap, 0,
-				   ENGINE_SUCCESS, 0, NULL, SYS_prctl,
-				   (const __u64[6]){ PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, (__u64)cap });
+			batch_call(
+				batch, "raising ambient capability %llu", (__u64)cap, 0,
+				ENGINE_SUCCESS, 0, NULL, SYS_prctl,
+				(const __u64[6]){PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, (__u64)cap});
 	if (!same_ids(creds) || (uint32_t)own_secbits != creds->secbits)
-		batch_do(batch, "setting its securebits", SYS_prctl, PR_SET_SECUREBITS, creds->secbits);
+		batch_do(batch, "setting its securebits", SYS_prctl, PR_SET_SECUREBITS,
+			 creds->secbits);
 	if (own.permitted != want.permitted || own.effective != want.effective || !same_ids(creds))
 		return queue_capset(r, batch, "setting its capabilities", want.permitted,
 				    want.effective, want.inheritable);
@@ -301,10 +308,11 @@ static const struct task_ops task_ops = {
 	.judge = judge,
 	.describe = describe,
 	.check = check,
-	.restore = {
-		[PHASE_CREDS] = restore_creds,
-		[PHASE_LAST] = restore_last,
-	},
+	.restore =
+		{
+			[PHASE_CREDS] = restore_creds,
+			[PHASE_LAST] = restore_last,
+		},
 };
 
-const struct kind kind_creds = { .name = "creds", .task = &task_ops };
+const struct kind kind_creds = {.name = "creds", .task = &task_ops};

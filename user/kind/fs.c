@@ -35,7 +35,8 @@ int dump_fs(struct dump *d, const struct process *p, FsEntry *fs)
 				  rec->cwd_nlink, cwd);
 	if (!fs->cwd_id)
 		return fail_in(d->err, "its working directory");
-	fs->root_id = dump_regfile(d, p->root, rec->root_dev, rec->root_ino, rec->root_mnt_id, 1, -1);
+	fs->root_id =
+		dump_regfile(d, p->root, rec->root_dev, rec->root_ino, rec->root_mnt_id, 1, -1);
 	if (!fs->root_id)
 		return fail_in(d->err, "its root directory");
 	fs->has_umask = true;
@@ -49,7 +50,8 @@ static bool is_our_root(int fd)
 {
 	struct stat st, own;
 
-	return !fstat(fd, &st) && !stat("/", &own) && st.st_dev == own.st_dev && st.st_ino == own.st_ino;
+	return !fstat(fd, &st) && !stat("/", &own) && st.st_dev == own.st_dev &&
+	       st.st_ino == own.st_ino;
 }
 
 /* Enters directory @fd of this process; as the root too if @is_root. */
@@ -73,9 +75,10 @@ static int enter(struct restore *r, struct new_task *t, struct batch *batch, int
 static int restore(struct restore *r, struct new_task *t, struct batch *batch)
 {
 	const FsEntry *fs = t->process->fs;
-	_cleanup_close_ int root = restore_open_regfile(r, fs->root_id, O_RDONLY | O_DIRECTORY, r->err);
-	_cleanup_close_ int cwd = root < 0 ? -1 :
-		restore_open_regfile(r, fs->cwd_id, O_RDONLY | O_DIRECTORY, r->err);
+	_cleanup_close_ int root =
+		restore_open_regfile(r, fs->root_id, O_RDONLY | O_DIRECTORY, r->err);
+	_cleanup_close_ int cwd =
+		root < 0 ? -1 : restore_open_regfile(r, fs->cwd_id, O_RDONLY | O_DIRECTORY, r->err);
 	int ret = 0;
 
 	if (root < 0 || cwd < 0)
@@ -91,7 +94,7 @@ static int restore(struct restore *r, struct new_task *t, struct batch *batch)
 }
 
 static const struct task_ops task_ops = {
-	.restore = { [PHASE_PROCESS] = restore },
+	.restore = {[PHASE_PROCESS] = restore},
 };
 
-const struct kind kind_fs = { .name = "fs", .task = &task_ops };
+const struct kind kind_fs = {.name = "fs", .task = &task_ops};

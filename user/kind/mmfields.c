@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What the kernel notes of an address space beside its mappings: program, arguments, auxv, flags. */
+/* What the kernel notes of an address space beside mappings: program, arguments, auxv, flags. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -25,15 +25,15 @@
 #include "restore/restore.h"
 
 /* Kernel words that no header has. */
-#define VM_LOCKED	0x00002000	/* mm->def_flags: mlockall(MCL_FUTURE) */
-#define VM_LOCKONFAULT	0x00080000
-#define MMF_DISABLE_THP 24
-#define MMF_HAS_MDWE	28
+#define VM_LOCKED           0x00002000 /* mm->def_flags: mlockall(MCL_FUTURE) */
+#define VM_LOCKONFAULT      0x00080000
+#define MMF_DISABLE_THP     24
+#define MMF_HAS_MDWE        28
 #define MMF_MDWE_NO_INHERIT 29
-#define AUXV_MAX	128		/* words: more than any kernel saves */
+#define AUXV_MAX            128 /* words: more than any kernel saves */
 
 #ifndef PR_SET_MDWE
-#define PR_SET_MDWE 65
+#define PR_SET_MDWE              65
 #define PR_MDWE_REFUSE_EXEC_GAIN 1
 #endif
 #define PR_MDWE_NO_INHERIT_ 2
@@ -42,10 +42,10 @@
 static const struct {
 	uint32_t state, command;
 } barriers[] = {
-	{ 1 << 1, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED },
-	{ 1 << 3, MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED },
-	{ 1 << 5, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE },
-	{ 1 << 7, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ },
+	{1 << 1, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED},
+	{1 << 3, MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED},
+	{1 << 5, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE},
+	{1 << 7, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ},
 };
 
 /* --- dump ---------------------------------------------------------------- */
@@ -64,14 +64,16 @@ static int describe_auxv(struct dump *d, const struct process_record *rec, MmEnt
 	while (n + 2 <= RECORD_AUXV && rec->auxv[n])
 		n += 2;
 	if (n > first) {
-		mm->auxv_rest = arena_copy(&d->arena, rec->auxv + first, (n - first) * sizeof(uint64_t));
+		mm->auxv_rest =
+			arena_copy(&d->arena, rec->auxv + first, (n - first) * sizeof(uint64_t));
 		mm->n_auxv_rest = n - first;
 	}
 	n = n + 2 <= first ? n + 2 : first;
 	mm->mm_saved_auxv = arena_copy(&d->arena, rec->auxv, n * sizeof(uint64_t));
 	mm->n_mm_saved_auxv = n;
-	return mm->mm_saved_auxv && (mm->auxv_rest || !mm->n_auxv_rest) ?
-		       0 : fail(d->err, ENOMEM, "cannot describe its memory");
+	return mm->mm_saved_auxv && (mm->auxv_rest || !mm->n_auxv_rest)
+		       ? 0
+		       : fail(d->err, ENOMEM, "cannot describe its memory");
 }
 
 static int describe_exe(struct dump *d, const struct process *p, MmEntry *mm)
@@ -166,7 +168,8 @@ static void judge(struct judge *j, const struct task *t)
 		judge_process(j, p, "aio", "io_destroy its contexts",
 			      "asynchronous IO contexts (io_setup) cannot be carried yet");
 	if (p->rec->dumpable < 0) {
-		judge_process(j, p, "dumpable", NULL, "this kernel does not tell if it is dumpable");
+		judge_process(j, p, "dumpable", NULL,
+			      "this kernel does not tell if it is dumpable");
 		judge_soften(j);
 	}
 }
@@ -194,7 +197,7 @@ static int restore_map(struct restore *r, const struct new_task *t, struct batch
 {
 	const MmEntry *mm = t->process->mm;
 	size_t n = mm->n_mm_saved_auxv, n_rest = mm->n_auxv_rest;
-	uint64_t auxv[AUXV_MAX + 2] = { 0 };
+	uint64_t auxv[AUXV_MAX + 2] = {0};
 	struct prctl_mm_map map = {
 		.start_code = mm->mm_start_code,
 		.end_code = mm->mm_end_code,
@@ -227,7 +230,8 @@ static int restore_map(struct restore *r, const struct new_task *t, struct batch
 
 static int restore_exe(struct restore *r, struct new_task *t, struct batch *batch)
 {
-	_cleanup_close_ int fd = restore_open_regfile(r, t->process->mm->exe_file_id, O_RDONLY, r->err);
+	_cleanup_close_ int fd =
+		restore_open_regfile(r, t->process->mm->exe_file_id, O_RDONLY, r->err);
 	int there, ret;
 
 	if (fd < 0)
@@ -263,9 +267,9 @@ static int restore_leader(struct restore *r, struct new_task *t, struct batch *b
 
 	for (size_t i = 0; i < sizeof(barriers) / sizeof(barriers[0]); i++)
 		if (mask & barriers[i].command)
-			batch_call(batch, "registering for membarrier (%llu)", barriers[i].command, 0,
-				   ENGINE_SUCCESS, 0, NULL, SYS_membarrier,
-				   (const __u64[6]){ barriers[i].command });
+			batch_call(batch, "registering for membarrier (%llu)", barriers[i].command,
+				   0, ENGINE_SUCCESS, 0, NULL, SYS_membarrier,
+				   (const __u64[6]){barriers[i].command});
 	if (mm->has_thp_disabled && mm->thp_disabled)
 		batch_do(batch, "disabling huge pages", SYS_prctl, PR_SET_THP_DISABLE, 1, 0, 0, 0);
 	restore_coredump_filter(r, t);
@@ -283,7 +287,7 @@ static int restore_thread(struct restore *r, struct new_task *t, struct batch *b
 			MCL_FUTURE | (mm->mlock_onfault ? MCL_ONFAULT : 0));
 }
 
-/* Every change of credentials has reset it. 2 comes from such a change alone: prctl gives 0 or 1. */
+/* Every change of credentials has reset it. 2 comes from such a change: prctl gives 0 or 1. */
 static int restore_dumpable(struct restore *r, const struct new_task *t, struct batch *batch)
 {
 	int dumpable = t->process->mm->dumpable;
@@ -292,15 +296,18 @@ static int restore_dumpable(struct restore *r, const struct new_task *t, struct 
 
 	if (dumpable == 2) {
 		batch_call(batch, "reading if it is dumpable", 0, 0, ENGINE_ANY, 0, &now, SYS_prctl,
-			   (const __u64[6]){ PR_GET_DUMPABLE });
+			   (const __u64[6]){PR_GET_DUMPABLE});
 		ret = batch_run(batch, r->err);
 		if (ret || now == 2)
 			return ret;
-		log_warn(r->log, "task %d: dumpable was 2, which only fs.suid_dumpable gives, and "
-			 "becomes 0", t->tid);
+		log_warn(r->log,
+			 "task %d: dumpable was 2, which only fs.suid_dumpable gives, and "
+			 "becomes 0",
+			 t->tid);
 		dumpable = 0;
 	}
-	return batch_do(batch, "setting if it is dumpable", SYS_prctl, PR_SET_DUMPABLE, (__u64)dumpable);
+	return batch_do(batch, "setting if it is dumpable", SYS_prctl, PR_SET_DUMPABLE,
+			(__u64)dumpable);
 }
 
 static int restore_last(struct restore *r, struct new_task *t, struct batch *batch)
@@ -318,11 +325,12 @@ static const struct task_ops task_ops = {
 	.judge = judge,
 	.describe = describe,
 	.check = check,
-	.restore = {
-		[PHASE_PROCESS] = restore_leader,
-		[PHASE_THREAD] = restore_thread,
-		[PHASE_LAST] = restore_last,
-	},
+	.restore =
+		{
+			[PHASE_PROCESS] = restore_leader,
+			[PHASE_THREAD] = restore_thread,
+			[PHASE_LAST] = restore_last,
+		},
 };
 
-const struct kind kind_mmfields = { .name = "mmfields", .task = &task_ops };
+const struct kind kind_mmfields = {.name = "mmfields", .task = &task_ops};

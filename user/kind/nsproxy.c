@@ -20,7 +20,7 @@ static uint32_t own_ns(const char *name)
 
 struct space {
 	const char *name, *file;
-	uint32_t theirs, firsts;	/* of the task; of the tree's first process */
+	uint32_t theirs, firsts; /* of the task; of the tree's first process */
 };
 
 #define N_SPACES 8
@@ -28,14 +28,14 @@ static void list_spaces(const struct task_record *t, const struct task_record *f
 			struct space ret[N_SPACES])
 {
 	const struct space spaces[N_SPACES] = {
-		{ "network", "net", t->net_ns, first->net_ns },
-		{ "ipc", "ipc", t->ipc_ns, first->ipc_ns },
-		{ "uts", "uts", t->uts_ns, first->uts_ns },
-		{ "mount", "mnt", t->mnt_ns, first->mnt_ns },
-		{ "pid", "pid", t->pid_ns, first->pid_ns },
-		{ "user", "user", t->user_ns, first->user_ns },
-		{ "cgroup", "cgroup", t->cgroup_ns, first->cgroup_ns },
-		{ "time", "time", t->time_ns, first->time_ns },
+		{"network", "net", t->net_ns, first->net_ns},
+		{"ipc", "ipc", t->ipc_ns, first->ipc_ns},
+		{"uts", "uts", t->uts_ns, first->uts_ns},
+		{"mount", "mnt", t->mnt_ns, first->mnt_ns},
+		{"pid", "pid", t->pid_ns, first->pid_ns},
+		{"user", "user", t->user_ns, first->user_ns},
+		{"cgroup", "cgroup", t->cgroup_ns, first->cgroup_ns},
+		{"time", "time", t->time_ns, first->time_ns},
 	};
 
 	for (size_t i = 0; i < N_SPACES; i++)
@@ -53,22 +53,25 @@ static void judge(struct judge *j, const struct task *t)
 	list_spaces(t->rec, first->rec, spaces);
 	for (size_t i = 0; i < N_SPACES; i++) {
 		const struct space *s = &spaces[i];
-		bool is_own = t != first && s->theirs == s->firsts ? true :
-			      s->theirs == own_ns(s->file);
+		bool is_own =
+			t != first && s->theirs == s->firsts ? true : s->theirs == own_ns(s->file);
 
 		if (is_own || !s->theirs)
 			continue;
-		judge_task(j, t, "namespace", NULL,
-			   "lives in another %s namespace, and nested namespaces are not carried yet",
-			   s->name);
+		judge_task(
+			j, t, "namespace", NULL,
+			"lives in another %s namespace, and nested namespaces are not carried yet",
+			s->name);
 	}
 	/* What its children would be born into. */
-	if (t->rec->pid_ns_children != t->rec->pid_ns || t->rec->time_ns_children != t->rec->time_ns)
+	if (t->rec->pid_ns_children != t->rec->pid_ns ||
+	    t->rec->time_ns_children != t->rec->time_ns)
 		judge_task(j, t, "namespace", NULL,
-			   "has another %s namespace for its children, and nested namespaces are not carried yet",
+			   "has another %s namespace for its children, and nested namespaces are "
+			   "not carried yet",
 			   t->rec->pid_ns_children != t->rec->pid_ns ? "pid" : "time");
 }
 
-static const struct task_ops task_ops = { .judge = judge };
+static const struct task_ops task_ops = {.judge = judge};
 
-const struct kind kind_nsproxy = { .name = "nsproxy", .task = &task_ops };
+const struct kind kind_nsproxy = {.name = "nsproxy", .task = &task_ops};

@@ -22,14 +22,11 @@
 #include "options.h"
 #include "restore/restore.h"
 
-#define PF_KTHREAD	  0x00200000
+#define PF_KTHREAD        0x00200000
 #define SIGNAL_GROUP_EXIT 4
-#define COMM_MAX	  15	/* bytes of a name, without the NUL */
+#define COMM_MAX          15 /* bytes of a name, without the NUL */
 
-/* linux/prctl.h of Debian 12 has no names for these */
-#define PERSONALITY_QUERY 0xffffffff
-
-enum { TASK_ALIVE = 1, TASK_DEAD, TASK_STOPPED };	/* tc.task_state */
+enum { TASK_ALIVE = 1, TASK_DEAD, TASK_STOPPED }; /* tc.task_state */
 
 /* PFA_* bits of task->atomic_flags that prctl(PR_SET_SPECULATION_CTRL) sets. */
 enum {
@@ -42,7 +39,7 @@ enum {
 
 /* --- judge --------------------------------------------------------------- */
 
-/* Sessions and groups whose leaders are not in the tree: who else is in them would be torn from it. */
+/* Sessions and groups whose leaders are not in the tree: it would be torn from them. */
 static void judge_session(struct judge *j, const struct process *p)
 {
 	const struct process_record *rec = p->rec;
@@ -101,8 +98,9 @@ static void judge(struct judge *j, const struct task *t)
 	}
 	judge_task_flags(j, t);
 	if (t == p->tasks && t->rec->exit_state)
-		judge_process(j, p, "thread", NULL,
-			      "its first thread has ended while others run on, which cannot be carried");
+		judge_process(
+			j, p, "thread", NULL,
+			"its first thread has ended while others run on, which cannot be carried");
 	if (t == p->tasks)
 		judge_session(j, p);
 	else if (t->rec->personality != p->tasks->rec->personality) {
@@ -140,8 +138,8 @@ static char *copy_comm(struct dump *d, const struct task *t)
 /* What wait(2) would say. */
 static uint32_t exit_status(const struct process *p)
 {
-	return p->rec->signal_flags & SIGNAL_GROUP_EXIT ? p->rec->group_exit_code :
-							  (uint32_t)p->tasks->rec->exit_code;
+	return p->rec->signal_flags & SIGNAL_GROUP_EXIT ? p->rec->group_exit_code
+							: (uint32_t)p->tasks->rec->exit_code;
 }
 
 static int describe_process(struct dump *d, const struct process *p, TaskCoreEntry *tc)
@@ -245,8 +243,8 @@ static int restore_oom_score(struct restore *r, pid_t pid, int32_t score)
 	}
 	rewind(f);
 	if (fprintf(f, "%d", score) < 0 || fflush(f))
-		log_warn(r->log, "task %d: its OOM score cannot be set to %d: %s; ignoring", pid, score,
-			 strerror(errno));
+		log_warn(r->log, "task %d: its OOM score cannot be set to %d: %s; ignoring", pid,
+			 score, strerror(errno));
 	fclose(f);
 	return 0;
 }
@@ -280,7 +278,7 @@ static int restore_process_part(struct restore *r, struct new_task *t, struct ba
 	return 0;
 }
 
-/* What a mitigation is worth differs between processors: one that this lacks is none of the task's business. */
+/* Which mitigations there are differs between processors: one that this lacks is not missed. */
 static void restore_speculation(uint32_t flags, struct batch *batch)
 {
 	if (flags & (PFA_SSB_DISABLE | PFA_SSB_FORCE))
@@ -342,7 +340,7 @@ static int seal(struct restore *r, struct new_task *t)
 {
 	const ThreadCoreEntry *thread = t->core->thread_core;
 	struct sud_config config = {
-		.mode = 1,	/* PR_SYS_DISPATCH_ON */
+		.mode = 1, /* PR_SYS_DISPATCH_ON */
 		.selector = thread->sud_selector,
 		.offset = thread->sud_offset,
 		.len = thread->sud_len,
@@ -362,12 +360,13 @@ static const struct task_ops task_ops = {
 	.judge = judge,
 	.describe = describe,
 	.check = check,
-	.restore = {
-		[PHASE_PROCESS] = restore_process_part,
-		[PHASE_THREAD] = restore_thread,
-		[PHASE_LAST] = restore_last,
-	},
+	.restore =
+		{
+			[PHASE_PROCESS] = restore_process_part,
+			[PHASE_THREAD] = restore_thread,
+			[PHASE_LAST] = restore_last,
+		},
 	.seal = seal,
 };
 
-const struct kind kind_process = { .name = "process", .task = &task_ops };
+const struct kind kind_process = {.name = "process", .task = &task_ops};

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Calls that a stop interrupts, and what a program sees of that. By the kernel's rules a stopped call
- *  -ERESTARTSYS, NOINTR, NOHAND   is executed again from its beginning: what waits without limit,
- *	and what waits until a moment, loses nothing. select, pselect and ppoll have written the
+ * Calls that a stop interrupts, and what a program sees of that. By the kernel's rules a stopped
+ *call -ERESTARTSYS, NOINTR, NOHAND   is executed again from its beginning: what waits without
+ *limit, and what waits until a moment, loses nothing. select, pselect and ppoll have written the
  *	remaining time back to the caller's memory before.
  *  -ERESTART_RESTARTBLOCK	    goes on until a deadline that the kernel keeps: nanosleep,
  *	clock_nanosleep, poll, futex with a timeout. Carried in restart_entry.
- *  -EINTR			    ends, only because it was stopped: epoll_wait, sigtimedwait, semop,
- *	sockets with a timeout … (dump/interrupted.h). Executed again: epoll_wait with what
+ *  -EINTR			    ends, only because it was stopped: epoll_wait, sigtimedwait,
+ *semop, sockets with a timeout … (dump/interrupted.h). Executed again: epoll_wait with what
  *	remained (dump/waits.h); the others with the whole of their time, for that is in memory
  *	of the program, or a property of the socket.
  * When a signal handler is about to run it is EINTR indeed (or another round, with SA_RESTART).
@@ -33,16 +33,16 @@
 #include "lib/err.h"
 #include "restore/restore.h"
 
-#define NSEC	       1000000000LL
-#define STALE_NS       (NSEC / 20)
-#define TT_NONE	       0	/* nobody wants to know what remains */
-#define TT_NATIVE      1
-#define MAX_CLOCKS     16	/* the kernel's; CPU clocks of tasks are below 0 */
-#define RSEQ_CS	       8	/* offset of struct rseq's pointer to the critical section */
-#define BOOT_ID_FILE   "/proc/sys/kernel/random/boot_id"
+#define NSEC         1000000000LL
+#define STALE_NS     (NSEC / 20)
+#define TT_NONE      0 /* nobody wants to know what remains */
+#define TT_NATIVE    1
+#define MAX_CLOCKS   16 /* the kernel's; CPU clocks of tasks are below 0 */
+#define RSEQ_CS      8  /* offset of struct rseq's pointer to the critical section */
+#define BOOT_ID_FILE "/proc/sys/kernel/random/boot_id"
 
 #ifndef SYS_poll
-#define SYS_poll (-2L)	/* no call: newer processors have ppoll only, which needs no help */
+#define SYS_poll (-2L) /* no call: newer processors have ppoll only, which needs no help */
 #endif
 
 /* --- dump: registers ------------------------------------------------------ */
@@ -70,7 +70,8 @@ static int64_t next_handler(const struct task *t)
 	for (int sig = 1; sig <= RECORD_SIGNALS; sig++) {
 		const struct record_sigaction *action = &p->actions[sig - 1];
 
-		if (!(pending >> (sig - 1) & 1) || action->handler == (uint64_t)(uintptr_t)SIG_IGN ||
+		if (!(pending >> (sig - 1) & 1) ||
+		    action->handler == (uint64_t)(uintptr_t)SIG_IGN ||
 		    (!action->handler && is_ignored_by_default(sig)))
 			continue;
 		return action->handler ? (int64_t)(action->flags & UINT32_MAX) : -1;
@@ -84,8 +85,8 @@ static void end_if_handled(struct task *t)
 	long result = regs_syscall_result(&t->regs);
 	int64_t flags;
 
-	if (regs_syscall_nr(&t->regs) < 0 ||
-	    (result != -ERESTARTSYS && result != -ERESTARTNOHAND && result != -ERESTART_RESTARTBLOCK))
+	if (regs_syscall_nr(&t->regs) < 0 || (result != -ERESTARTSYS && result != -ERESTARTNOHAND &&
+					      result != -ERESTART_RESTARTBLOCK))
 		return;
 	flags = next_handler(t);
 	if (flags < 0 || (result == -ERESTARTSYS && flags & SA_RESTART))
@@ -101,22 +102,22 @@ static void leave_rseq(struct task *t)
 		uint64_t start, length, abort;
 	} section;
 	uint64_t at = 0;
-	struct iovec local = { &at, sizeof(at) }, remote = {
-		(void *)(uintptr_t)(t->rec->rseq + RSEQ_CS), sizeof(at)
-	};
+	struct iovec local = {&at, sizeof(at)},
+		     remote = {(void *)(uintptr_t)(t->rec->rseq + RSEQ_CS), sizeof(at)};
 
-	if (!t->rec->rseq || process_vm_readv(t->tid, &local, 1, &remote, 1, 0) != sizeof(at) || !at)
+	if (!t->rec->rseq || process_vm_readv(t->tid, &local, 1, &remote, 1, 0) != sizeof(at) ||
+	    !at)
 		return;
-	local = (struct iovec){ &section, sizeof(section) };
-	remote = (struct iovec){ (void *)(uintptr_t)at, sizeof(section) };
+	local = (struct iovec){&section, sizeof(section)};
+	remote = (struct iovec){(void *)(uintptr_t)at, sizeof(section)};
 	if (process_vm_readv(t->tid, &local, 1, &remote, 1, 0) == sizeof(section))
 		regs_leave_rseq(&t->regs, section.start, section.length, section.abort);
 }
 
 int dump_rewind(struct dump *d, struct task *t)
 {
-	if (call_was_interrupted(&t->regs) && next_handler(t) < 0 && regs_repeat_syscall(&t->regs) &&
-	    t->wake_ns)
+	if (call_was_interrupted(&t->regs) && next_handler(t) < 0 &&
+	    regs_repeat_syscall(&t->regs) && t->wake_ns)
 		call_shorten(&t->regs, (long long)t->wake_ns - dump_clock(d, CLOCK_MONOTONIC));
 	end_if_handled(t);
 	leave_rseq(t);
@@ -153,8 +154,8 @@ static bool is_poll(const struct record_restart *block, const uint64_t *args)
 
 static bool is_nanosleep(const struct record_restart *block, uint64_t rmtp)
 {
-	return block->nanosleep_type <= TT_NATIVE && (rmtp ? block->nanosleep_rmtp == rmtp :
-							      block->nanosleep_type == TT_NONE);
+	return block->nanosleep_type <= TT_NATIVE &&
+	       (rmtp ? block->nanosleep_rmtp == rmtp : block->nanosleep_type == TT_NONE);
 }
 
 /* The clock that the kernel notes for a relative sleep on clock @arg. */
@@ -217,7 +218,7 @@ static bool read_sleep(const struct task *t, const uint64_t *args, struct sleep 
 {
 	const struct record_restart *block = &t->rec->restart;
 
-	*ret = (struct sleep){ .nr = nr_of_block(t, args), .clock = CLOCK_MONOTONIC };
+	*ret = (struct sleep){.nr = nr_of_block(t, args), .clock = CLOCK_MONOTONIC};
 	switch (ret->nr) {
 	case -1:
 		return false;
@@ -305,7 +306,7 @@ static bool is_same_boot(const struct restore *r)
 
 static int64_t futex_time(const struct restore *r, const RestartEntry *entry)
 {
-	struct timespec now = { 0 };
+	struct timespec now = {0};
 
 	if (!entry->has_expires_ns)
 		return (int64_t)entry->remaining_ns;
@@ -322,7 +323,7 @@ bool restart_plan(const struct restore *r, const struct new_task *t, struct rest
 
 	if (!entry)
 		return false;
-	*ret = (struct restart_call){ .nr = (long)entry->nr, .time_arg = -1 };
+	*ret = (struct restart_call){.nr = (long)entry->nr, .time_arg = -1};
 	memcpy(ret->args, entry->args, sizeof(ret->args));
 	time = (int64_t)entry->remaining_ns;
 	if (ret->nr == SYS_poll) {
@@ -347,4 +348,4 @@ static const struct task_ops task_ops = {
 	.check = check,
 };
 
-const struct kind kind_restart = { .name = "restart", .task = &task_ops };
+const struct kind kind_restart = {.name = "restart", .task = &task_ops};

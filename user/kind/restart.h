@@ -24,7 +24,7 @@ struct restart_call {
 	int time_arg;
 	struct {
 		__s64 sec, nsec;
-	} time;		/* a struct timespec */
+	} time; /* a struct timespec */
 };
 
 /*

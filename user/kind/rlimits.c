@@ -77,8 +77,10 @@ static int check_limit(struct restore *r, const struct new_task *t, int resource
 		     (unsigned long long)own.rlim_max);
 		return fail_hint(r->err, "restore with CAP_SYS_RESOURCE, or raise the hard limit");
 	}
-	log_warn(r->log, "task %d: its hard limit of %s, %llu, becomes %llu, which is all that this "
-		 "session may have", t->tid, names[resource], (unsigned long long)limit->max,
+	log_warn(r->log,
+		 "task %d: its hard limit of %s, %llu, becomes %llu, which is all that this "
+		 "session may have",
+		 t->tid, names[resource], (unsigned long long)limit->max,
 		 (unsigned long long)own.rlim_max);
 	return 0;
 }
@@ -91,7 +93,8 @@ static int check(struct restore *r, struct new_task *t)
 	if (!t->core->tc)
 		return 0;
 	if (!limits)
-		return fail(r->err, 0, "the image does not hold its limits: it is too old a format");
+		return fail(r->err, 0,
+			    "the image does not hold its limits: it is too old a format");
 	if (limits->n_rlimits > RECORD_RLIMITS)
 		return fail(r->err, 0, "it has %zu limits, this kernel %d", limits->n_rlimits,
 			    RECORD_RLIMITS);
@@ -110,7 +113,7 @@ static int restore(struct restore *r, struct new_task *t, struct batch *batch)
 	bool may_raise = caps_have(CAP_SYS_RESOURCE);
 
 	for (size_t i = 0; limits && i < limits->n_rlimits; i++) {
-		struct rlimit own, limit = { limits->rlimits[i]->cur, limits->rlimits[i]->max };
+		struct rlimit own, limit = {limits->rlimits[i]->cur, limits->rlimits[i]->max};
 
 		if (getrlimit((int)i, &own))
 			return fail(r->err, errno, "cannot read the limit of %s", names[i]);
@@ -120,8 +123,9 @@ static int restore(struct restore *r, struct new_task *t, struct batch *batch)
 			limit.rlim_max = own.rlim_max;
 		if (batch_reserve(batch, 1, sizeof(limit)))
 			return batch_run(batch, r->err);
-		batch_call(batch, "setting limit %llu", i, 0, ENGINE_SUCCESS, 0, NULL, SYS_prlimit64,
-			   (const __u64[6]){ 0, i, batch_data(batch, &limit, sizeof(limit), NULL) });
+		batch_call(batch, "setting limit %llu", i, 0, ENGINE_SUCCESS, 0, NULL,
+			   SYS_prlimit64,
+			   (const __u64[6]){0, i, batch_data(batch, &limit, sizeof(limit), NULL)});
 	}
 	return 0;
 }
@@ -129,7 +133,7 @@ static int restore(struct restore *r, struct new_task *t, struct batch *batch)
 static const struct task_ops task_ops = {
 	.describe = describe,
 	.check = check,
-	.restore = { [PHASE_THREAD] = restore },
+	.restore = {[PHASE_THREAD] = restore},
 };
 
-const struct kind kind_rlimits = { .name = "rlimits", .task = &task_ops };
+const struct kind kind_rlimits = {.name = "rlimits", .task = &task_ops};

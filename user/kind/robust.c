@@ -48,7 +48,7 @@ static int restore(struct restore *r, struct new_task *t, struct batch *batch)
 static const struct task_ops task_ops = {
 	.describe = describe,
 	.check = check,
-	.restore = { [PHASE_THREAD] = restore },
+	.restore = {[PHASE_THREAD] = restore},
 };
 
-const struct kind kind_robust = { .name = "robust", .task = &task_ops };
+const struct kind kind_robust = {.name = "robust", .task = &task_ops};

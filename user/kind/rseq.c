@@ -43,7 +43,7 @@ static int restore(struct restore *r, struct new_task *t, struct batch *batch)
 
 static const struct task_ops task_ops = {
 	.describe = describe,
-	.restore = { [PHASE_THREAD] = restore },
+	.restore = {[PHASE_THREAD] = restore},
 };
 
-const struct kind kind_rseq = { .name = "rseq", .task = &task_ops };
+const struct kind kind_rseq = {.name = "rseq", .task = &task_ops};

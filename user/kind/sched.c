@@ -20,14 +20,14 @@
 
 /* linux/sched.h and libc's sched.h define some of these, and exclude each other. */
 enum { POLICY_DEADLINE = 6, POLICY_EXT = 7, POLICIES };
-#define FLAG_RESET_ON_FORK 1
-#define POLICY_RESET_ON_FORK 0x40000000	/* how sched_getscheduler tells it, and CRIU stores it */
-#define IOPRIO_WHO_PROCESS 1
-#define PRIO_RT_MAX	   99
+#define FLAG_RESET_ON_FORK   1
+#define POLICY_RESET_ON_FORK 0x40000000 /* how sched_getscheduler tells it, and CRIU stores it */
+#define IOPRIO_WHO_PROCESS   1
+#define PRIO_RT_MAX          99
 
-#define CPU_WORDS 128	/* of the largest mask that is taken: 8192 processors */
+#define CPU_WORDS 128 /* of the largest mask that is taken: 8192 processors */
 
-struct attributes {	/* struct sched_attr, its first version */
+struct attributes { /* struct sched_attr, its first version */
 	uint32_t size, policy;
 	uint64_t flags;
 	int32_t nice;
@@ -37,8 +37,8 @@ struct attributes {	/* struct sched_attr, its first version */
 
 static uint32_t policy_of(const ThreadCoreEntry *thread)
 {
-	return thread->has_sched_policy ? thread->sched_policy & ~(uint32_t)POLICY_RESET_ON_FORK :
-					  SCHED_OTHER;
+	return thread->has_sched_policy ? thread->sched_policy & ~(uint32_t)POLICY_RESET_ON_FORK
+					: SCHED_OTHER;
 }
 
 static bool is_reset_on_fork(const ThreadCoreEntry *thread)
@@ -67,7 +67,8 @@ static void judge(struct judge *j, const struct task *t)
 	    !prctl(PR_SCHED_CORE, PR_SCHED_CORE_GET, t->tid, PR_SCHED_CORE_SCOPE_THREAD, &cookie) &&
 	    cookie) {
 		judge_task(j, t, "scheduling", NULL,
-			   "it shares a core only with its kin (PR_SCHED_CORE), which will not be kept");
+			   "it shares a core only with its kin (PR_SCHED_CORE), which will not be "
+			   "kept");
 		judge_soften(j);
 	}
 #endif
@@ -150,7 +151,7 @@ static int check(struct restore *r, struct new_task *t)
 static int restore_cpus(struct restore *r, const struct new_task *t, struct batch *batch)
 {
 	const ThreadCoreEntry *thread = t->core->thread_core;
-	uint64_t online[CPU_WORDS] = { 0 }, want[CPU_WORDS] = { 0 };
+	uint64_t online[CPU_WORDS] = {0}, want[CPU_WORDS] = {0};
 	size_t n = thread->n_cpus, lost = 0, left = 0;
 
 	/* Of this process, which may well be confined to some: no more can be given. */
@@ -162,7 +163,8 @@ static int restore_cpus(struct restore *r, const struct new_task *t, struct batc
 		lost += __builtin_popcountll(thread->cpus[i] & ~online[i]);
 	}
 	if (lost)
-		log_warn(r->log, "task %d: %zu of the processors it is bound to are not here%s; ignoring",
+		log_warn(r->log,
+			 "task %d: %zu of the processors it is bound to are not here%s; ignoring",
 			 t->tid, lost, left ? "" : ", so it is bound to none");
 	if (!left)
 		return 0;
@@ -223,7 +225,7 @@ static const struct task_ops task_ops = {
 	.judge = judge,
 	.describe = describe,
 	.check = check,
-	.restore = { [PHASE_THREAD] = restore },
+	.restore = {[PHASE_THREAD] = restore},
 };
 
-const struct kind kind_sched = { .name = "sched", .task = &task_ops };
+const struct kind kind_sched = {.name = "sched", .task = &task_ops};

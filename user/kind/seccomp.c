@@ -33,13 +33,15 @@
 #ifndef PTRACE_SECCOMP_GET_METADATA
 #define PTRACE_SECCOMP_GET_METADATA 0x420d
 #endif
-struct metadata {	/* linux/ptrace.h collides with sys/ptrace.h */
+struct metadata { /* linux/ptrace.h collides with sys/ptrace.h */
 	__u64 filter_off, flags;
 };
 
 /* What of the flags of an image the call takes; NEW_LISTENER would make a descriptor. */
-#define INSTALL_FLAGS (SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_LOG | SECCOMP_FILTER_FLAG_SPEC_ALLOW)
-#define CHAIN_MAX 4096	/* filters over each other: the kernel's limit of 32768 instructions is met before */
+#define INSTALL_FLAGS                                                                              \
+	(SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_LOG | SECCOMP_FILTER_FLAG_SPEC_ALLOW)
+#define CHAIN_MAX                                                                                  \
+	4096 /* filters over each other: the kernel's limit of 32768 instructions is met before */
 
 /* --- reading a filter ------------------------------------------------------ */
 
@@ -78,7 +80,8 @@ static void judge(struct judge *j, const struct task *t)
 			   "its seccomp filters cannot be read: crbpf runs under seccomp itself");
 	if (t->rec->seccomp_listener)
 		judge_task(j, t, "seccomp", NULL,
-			   "a seccomp filter of it asks a supervisor (SECCOMP_RET_USER_NOTIF), which cannot be carried");
+			   "a seccomp filter of it asks a supervisor (SECCOMP_RET_USER_NOTIF), "
+			   "which cannot be carried");
 }
 
 /* --- dump ------------------------------------------------------------------ */
@@ -95,7 +98,8 @@ static SeccompEntry *table(struct dump *d)
 static bool is_same(const SeccompFilter *a, const SeccompFilter *b)
 {
 	return a->has_prev == b->has_prev && a->prev == b->prev && a->flags == b->flags &&
-	       a->filter.len == b->filter.len && !memcmp(a->filter.data, b->filter.data, a->filter.len);
+	       a->filter.len == b->filter.len &&
+	       !memcmp(a->filter.data, b->filter.data, a->filter.len);
 }
 
 /* The index of @filter in the table, where it is put if it is new; -errno. */
@@ -137,7 +141,7 @@ static int add_chain(struct dump *d, const struct task *t, uint32_t flags)
 
 	for (unsigned long i = 0;; i++) {
 		_cleanup_free_ struct sock_filter *code = NULL;
-		struct metadata meta = { .filter_off = i };
+		struct metadata meta = {.filter_off = i};
 		SeccompFilter filter = SECCOMP_FILTER__INIT;
 		int n = read_filter(t->tid, i, &code);
 
@@ -181,8 +185,8 @@ static int describe(struct dump *d, struct task *t, CoreEntry *core)
 	if (t->rec->seccomp_mode == SECCOMP_MODE_FILTER && shared && !is_leader)
 		return 0;
 	thread->has_seccomp_mode = true;
-	thread->seccomp_mode = t->rec->seccomp_mode == SECCOMP_MODE_STRICT ? SECCOMP_MODE__strict :
-									     SECCOMP_MODE__filter;
+	thread->seccomp_mode = t->rec->seccomp_mode == SECCOMP_MODE_STRICT ? SECCOMP_MODE__strict
+									   : SECCOMP_MODE__filter;
 	if (t->rec->seccomp_mode != SECCOMP_MODE_FILTER)
 		return 0;
 	index = add_chain(d, t, shared && t->process->n_tasks > 1 ? SECCOMP_FILTER_FLAG_TSYNC : 0);
@@ -237,7 +241,10 @@ static bool has_filter(const struct new_task *t)
 	return thread && thread->has_seccomp_mode && thread->seccomp_mode == SECCOMP_MODE__filter;
 }
 
-/* Lists the chain that ends at @index, oldest first, in @ret (CHAIN_MAX long). Returns its length or -errno. */
+/*
+ * Lists the chain that ends at @index, oldest first, in @ret (CHAIN_MAX long). Returns its
+ * length or -errno.
+ */
 static int list_chain(struct restore *r, uint32_t index, const SeccompFilter **ret)
 {
 	const SeccompEntry *entry = load(r);
@@ -257,7 +264,8 @@ static int list_chain(struct restore *r, uint32_t index, const SeccompFilter **r
 			return fail(r->err, 0, "seccomp.img: filter %u has %zu bytes", index,
 				    filter->filter.len);
 		if (filter->flags & ~(uint32_t)INSTALL_FLAGS)
-			return fail(r->err, 0, "seccomp.img: filter %u has flags %#x that cannot be had",
+			return fail(r->err, 0,
+				    "seccomp.img: filter %u has flags %#x that cannot be had",
 				    index, filter->flags);
 		ret[n++] = filter;
 		if (!filter->has_prev)
@@ -299,7 +307,7 @@ static int check(struct restore *r, struct new_task *t)
 
 static int install(struct restore *r, struct batch *batch, const SeccompFilter *filter)
 {
-	struct sock_fprog prog = { .len = filter->filter.len / sizeof(struct sock_filter) };
+	struct sock_fprog prog = {.len = filter->filter.len / sizeof(struct sock_filter)};
 
 	if (batch_reserve(batch, 1, filter->filter.len + sizeof(prog)))
 		return batch_run(batch, r->err);
@@ -358,7 +366,7 @@ static const struct task_ops task_ops = {
 	.judge = judge,
 	.describe = describe,
 	.check = check,
-	.restore = { [PHASE_THREAD] = restore },
+	.restore = {[PHASE_THREAD] = restore},
 };
 
-const struct kind kind_seccomp = { .name = "seccomp", .task = &task_ops };
+const struct kind kind_seccomp = {.name = "seccomp", .task = &task_ops};

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What clone(2) lets tasks share or not: CRIU's format knows threads that share all, and processes that share descriptors. */
+/*
+ * What clone(2) lets tasks share or not: CRIU's format knows threads that share all, and processes
+ * that share descriptors.
+ */
 #include "judge.h"
 #include "kind.h"
 #include "snapshot.h"
@@ -11,10 +14,12 @@ static void judge_thread(struct judge *j, const struct task *t)
 
 	if (t->rec->fs != leader->fs)
 		judge_task(j, t, "directories", NULL,
-			   "has a working directory and umask of its own (CLONE_FS unshared), which cannot be carried");
+			   "has a working directory and umask of its own (CLONE_FS unshared), "
+			   "which cannot be carried");
 	if (t->rec->files != leader->files)
 		judge_task(j, t, "descriptors", NULL,
-			   "has a descriptor table of its own (CLONE_FILES unshared), which cannot be carried");
+			   "has a descriptor table of its own (CLONE_FILES unshared), which cannot "
+			   "be carried");
 }
 
 /* The first process of the tree before @p that has the same object, or NULL. */
@@ -44,22 +49,24 @@ static void judge_process_sharing(struct judge *j, const struct process *p)
 	const struct process *other;
 
 	if (p->mm && p->mm->process != p)
-		judge_process(j, p, "memory", NULL,
-			      "shares its memory with process %d (CLONE_VM), which cannot be carried",
-			      p->mm->process->pid);
+		judge_process(
+			j, p, "memory", NULL,
+			"shares its memory with process %d (CLONE_VM), which cannot be carried",
+			p->mm->process->pid);
 	other = shares_with(j, p, fs_id);
 	if (other)
 		judge_process(j, p, "directories", NULL,
-			      "shares its working directory with process %d (CLONE_FS), which cannot be carried",
+			      "shares its working directory with process %d (CLONE_FS), which "
+			      "cannot be carried",
 			      other->pid);
 	other = shares_with(j, p, sighand_id);
 	if (other)
 		judge_process(j, p, "signals", NULL,
-			      "shares its signal handlers with process %d (CLONE_SIGHAND), which cannot be carried",
+			      "shares its signal handlers with process %d (CLONE_SIGHAND), which "
+			      "cannot be carried",
 			      other->pid);
 	/* CRIU's rule, and its format's: descriptors may be the parent's. */
-	if (p->files && p->files->process != p &&
-	    (!p->parent || p->parent->files != p->files))
+	if (p->files && p->files->process != p && (!p->parent || p->parent->files != p->files))
 		judge_process(j, p, "descriptors", NULL,
 			      "shares its descriptors with process %d, which is not its parent",
 			      p->files->process->pid);
@@ -70,13 +77,14 @@ static void judge(struct judge *j, const struct task *t)
 	if (t->process->is_zombie)
 		return;
 	if (t == t->process->tasks && t->rec->exit_state)
-		judge_process(j, t->process, "process", NULL, "its main thread has ended, others live on");
+		judge_process(j, t->process, "process", NULL,
+			      "its main thread has ended, others live on");
 	if (t == t->process->tasks)
 		judge_process_sharing(j, t->process);
 	else
 		judge_thread(j, t);
 }
 
-static const struct task_ops task_ops = { .judge = judge };
+static const struct task_ops task_ops = {.judge = judge};
 
-const struct kind kind_sharing = { .name = "sharing", .task = &task_ops };
+const struct kind kind_sharing = {.name = "sharing", .task = &task_ops};

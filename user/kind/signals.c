@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Signals: what is done about them, which are blocked, which wait, and the stack to handle them on. */
+/* Signals: what is done about them, which are blocked, which wait, and the stack for handlers. */
 #include <errno.h>
 #include <linux/types.h>
 #include <signal.h>
@@ -18,12 +18,12 @@
 #include "sa.pb-c.h"
 #include "siginfo.pb-c.h"
 
-#define KERNEL_SIGSET 8		/* bytes of the kernel's sigset_t */
-#define N_ACTIONS     62	/* all signals but SIGKILL and SIGSTOP */
-#define SA_IMMUTABLE  0x00800000	/* kernel's own: set when a fault is forced */
-#define AUTODISARM    (1U << 31)
-#define SI_SYS_PRIVATE 32	/* where siginfo of a timer keeps the kernel's sequence number */
-#define DRAIN_MAX     8
+#define KERNEL_SIGSET  8          /* bytes of the kernel's sigset_t */
+#define N_ACTIONS      62         /* all signals but SIGKILL and SIGSTOP */
+#define SA_IMMUTABLE   0x00800000 /* kernel's own: set when a fault is forced */
+#define AUTODISARM     (1U << 31)
+#define SI_SYS_PRIVATE 32 /* where siginfo of a timer keeps the kernel's sequence number */
+#define DRAIN_MAX      8
 
 #ifndef PTRACE_GETSIGMASK
 #define PTRACE_GETSIGMASK 0x420a
@@ -32,7 +32,10 @@
 
 /* --- dump ---------------------------------------------------------------- */
 
-/* The call is executed again after a restore, and changes the mask again. Where BPF cannot tell, ptrace can. */
+/*
+ * The call is executed again after a restore, and changes the mask again. Where BPF cannot tell,
+ * ptrace can.
+ */
 int dump_sigmask(const struct task *t, uint64_t *ret)
 {
 	*ret = t->rec->restore_sigmask == 1 ? t->rec->saved_blocked : t->rec->blocked;
@@ -143,8 +146,8 @@ static int check_queue(struct restore *r, const SignalQueueEntry *queue)
 		int sig;
 
 		if (info->len != RECORD_SIGINFO)
-			return fail(r->err, 0, "a pending signal takes %zu bytes, not %d", info->len,
-				    RECORD_SIGINFO);
+			return fail(r->err, 0, "a pending signal takes %zu bytes, not %d",
+				    info->len, RECORD_SIGINFO);
 		memcpy(&sig, info->data, sizeof(sig));
 		if (sig < 1 || sig > RECORD_SIGNALS)
 			return fail(r->err, 0, "there is no signal %d, which is pending", sig);
@@ -160,8 +163,8 @@ static int check(struct restore *r, struct new_task *t)
 	if (ret || !tc)
 		return ret;
 	if (tc->n_sigactions != N_ACTIONS)
-		return fail(r->err, 0, "the image holds %zu signal actions, not %d", tc->n_sigactions,
-			    N_ACTIONS);
+		return fail(r->err, 0, "the image holds %zu signal actions, not %d",
+			    tc->n_sigactions, N_ACTIONS);
 	for (size_t i = 0; i < tc->n_sigactions; i++)
 		if (tc->sigactions[i]->compat_sigaction)
 			return fail(r->err, 0, "it runs 32-bit code, which cannot be restored yet");
@@ -184,16 +187,17 @@ static int restore_actions(struct restore *r, struct new_task *t, struct batch *
 		if (sig == SIGKILL || sig == SIGSTOP)
 			continue;
 		sa = tc->sigactions[i++];
-		action = (struct kernel_sigaction){ sa->sigaction, sa->flags, sa->restorer, sa->mask };
+		action =
+			(struct kernel_sigaction){sa->sigaction, sa->flags, sa->restorer, sa->mask};
 		if (!action.handler && !action.flags && !action.restorer && !action.mask)
 			continue;
 		if (batch_reserve(batch, 1, sizeof(action)))
 			return batch_run(batch, r->err);
-		batch_call(batch, "setting the action of signal %llu", (__u64)sig, 0, ENGINE_SUCCESS, 0,
-			   NULL, SYS_rt_sigaction,
-			   (const __u64[6]){ (__u64)sig,
-					     batch_data(batch, &action, sizeof(action), NULL), 0,
-					     KERNEL_SIGSET });
+		batch_call(batch, "setting the action of signal %llu", (__u64)sig, 0,
+			   ENGINE_SUCCESS, 0, NULL, SYS_rt_sigaction,
+			   (const __u64[6]){(__u64)sig,
+					    batch_data(batch, &action, sizeof(action), NULL), 0,
+					    KERNEL_SIGSET});
 	}
 	return 0;
 }
@@ -201,7 +205,7 @@ static int restore_actions(struct restore *r, struct new_task *t, struct batch *
 static int restore_stack(struct restore *r, struct new_task *t, struct batch *batch)
 {
 	const ThreadSasEntry *sas = t->core->thread_core->sas;
-	stack_t stack = { .ss_flags = SS_DISABLE };
+	stack_t stack = {.ss_flags = SS_DISABLE};
 
 	if (sas && !(sas->ss_flags & SS_DISABLE)) {
 		stack.ss_sp = (void *)(unsigned long)sas->ss_sp;
@@ -230,11 +234,11 @@ static int send_queue(struct restore *r, const SignalQueueEntry *queue, pid_t tg
 		if (tid)
 			batch_call(batch, "queueing signal %llu", (__u64)sig, 0, ENGINE_SUCCESS, 0,
 				   NULL, SYS_rt_tgsigqueueinfo,
-				   (const __u64[6]){ (__u64)tgid, (__u64)tid, (__u64)sig, at });
+				   (const __u64[6]){(__u64)tgid, (__u64)tid, (__u64)sig, at});
 		else
 			batch_call(batch, "queueing signal %llu", (__u64)sig, 0, ENGINE_SUCCESS, 0,
 				   NULL, SYS_rt_sigqueueinfo,
-				   (const __u64[6]){ (__u64)tgid, (__u64)sig, at });
+				   (const __u64[6]){(__u64)tgid, (__u64)sig, at});
 	}
 	return 0;
 }
@@ -247,7 +251,9 @@ static int send_queue(struct restore *r, const SignalQueueEntry *queue, pid_t tg
 static int drain(struct restore *r, struct batch *batch)
 {
 	const __u64 all = ~0ULL;
-	const struct { __u64 sec, nsec; } now = { 0 };
+	const struct {
+		__u64 sec, nsec;
+	} now = {0};
 
 	for (int i = 0; i < DRAIN_MAX; i++) {
 		__u64 set, timeout;
@@ -268,9 +274,11 @@ static int restore_pending(struct restore *r, struct new_task *t, struct batch *
 	int ret = 0;
 
 	if (is_leader)
-		ret = drain(r, batch) ?:
-		      send_queue(r, t->core->tc->signals_s, t->process->pid, 0, batch);
-	return ret ?: send_queue(r, t->core->thread_core->signals_p, t->process->pid, t->tid, batch);
+		ret = drain(r, batch)
+			      ?: send_queue(r, t->core->tc->signals_s, t->process->pid, 0, batch);
+	return ret
+		       ?: send_queue(r, t->core->thread_core->signals_p, t->process->pid, t->tid,
+				     batch);
 }
 
 static int seal(struct restore *r, struct new_task *t)
@@ -285,12 +293,13 @@ static int seal(struct restore *r, struct new_task *t)
 static const struct task_ops task_ops = {
 	.describe = describe,
 	.check = check,
-	.restore = {
-		[PHASE_PROCESS] = restore_actions,
-		[PHASE_THREAD] = restore_stack,
-		[PHASE_LAST] = restore_pending,
-	},
+	.restore =
+		{
+			[PHASE_PROCESS] = restore_actions,
+			[PHASE_THREAD] = restore_stack,
+			[PHASE_LAST] = restore_pending,
+		},
 	.seal = seal,
 };
 
-const struct kind kind_signals = { .name = "signals", .task = &task_ops };
+const struct kind kind_signals = {.name = "signals", .task = &task_ops};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Interval timers and POSIX timers of a process. Times are measured from the moment of the freeze. */
+/* Interval timers and POSIX timers of a process. Times are measured from the freeze on. */
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -19,9 +19,9 @@
 #include "restore/restore.h"
 #include "timer.pb-c.h"
 
-#define NSEC 1000000000ULL
-#define USEC 1000ULL	/* nanoseconds */
-#define N_ITIMERS 3
+#define NSEC        1000000000ULL
+#define USEC        1000ULL /* nanoseconds */
+#define N_ITIMERS   3
 #define MAX_SECONDS (INT64_MAX / (int64_t)NSEC)
 
 /*
@@ -31,9 +31,9 @@
 #define MAX_COUNTED_ID 10000000
 
 #ifndef PR_TIMER_CREATE_RESTORE_IDS
-#define PR_TIMER_CREATE_RESTORE_IDS 77
+#define PR_TIMER_CREATE_RESTORE_IDS     77
 #define PR_TIMER_CREATE_RESTORE_IDS_OFF 0
-#define PR_TIMER_CREATE_RESTORE_IDS_ON 1
+#define PR_TIMER_CREATE_RESTORE_IDS_ON  1
 #endif
 
 /* What timer_create takes; libc's has no name for the thread id. */
@@ -137,10 +137,11 @@ static int describe_timer(struct dump *d, const struct process *p, const struct 
 	if (rec->notify & SIGEV_THREAD_ID && has_task(p, rec->target.host)) {
 		entry->has_notify_thread_id = true;
 		entry->notify_thread_id = rec->target.virt;
-	} else if (rec->notify & SIGEV_THREAD_ID) {	/* nobody hears it any more */
+	} else if (rec->notify & SIGEV_THREAD_ID) { /* nobody hears it any more */
 		entry->it_sigev_notify = SIGEV_NONE;
 	}
-	/* One set for a time runs on CLOCK_MONOTONIC; a moment stays one, however long the images lie. */
+	/* One set for a time runs on CLOCK_MONOTONIC; a moment stays one, however long the images
+	 * lie. */
 	if (left && rec->clock == CLOCK_REALTIME && rec->base_clock == CLOCK_REALTIME) {
 		entry->has_expires_ns = true;
 		entry->expires_ns = (uint64_t)now + left;
@@ -167,8 +168,8 @@ static int describe_timers(struct dump *d, const struct process *p, TaskTimersEn
 		return fail(d->err, ENOMEM, "cannot describe its timers");
 	for (size_t i = 0; i < p->n_timers; i++) {
 		PosixTimerEntry *entry = dump_message(d, &posix_timer_entry__descriptor);
-		int ret = entry ? describe_timer(d, p, p->timers[i], entry) :
-				  fail(d->err, ENOMEM, "cannot describe its timers");
+		int ret = entry ? describe_timer(d, p, p->timers[i], entry)
+				: fail(d->err, ENOMEM, "cannot describe its timers");
 
 		if (ret)
 			return ret;
@@ -188,8 +189,10 @@ static int describe(struct dump *d, struct task *t, CoreEntry *core)
 	timers = dump_message(d, &task_timers_entry__descriptor);
 	if (!timers)
 		return fail(d->err, ENOMEM, "cannot describe its timers");
-	timers->real = describe_itimer(d, &rec->itimers[ITIMER_REAL], dump_clock(d, CLOCK_MONOTONIC));
-	timers->virt = describe_itimer(d, &rec->itimers[ITIMER_VIRTUAL], (int64_t)rec->cpu_virtual_ns);
+	timers->real =
+		describe_itimer(d, &rec->itimers[ITIMER_REAL], dump_clock(d, CLOCK_MONOTONIC));
+	timers->virt =
+		describe_itimer(d, &rec->itimers[ITIMER_VIRTUAL], (int64_t)rec->cpu_virtual_ns);
 	timers->prof = describe_itimer(d, &rec->itimers[ITIMER_PROF], (int64_t)rec->cpu_prof_ns);
 	if (!timers->real || !timers->virt || !timers->prof)
 		return fail(d->err, ENOMEM, "cannot describe its timers");
@@ -214,7 +217,8 @@ static int check(struct restore *r, struct new_task *t)
 	if (!t->core->tc)
 		return 0;
 	if (!timers)
-		return fail(r->err, 0, "the image does not hold its timers: it is too old a format");
+		return fail(r->err, 0,
+			    "the image does not hold its timers: it is too old a format");
 	if (check_itimer(r, timers->real) || check_itimer(r, timers->virt) ||
 	    check_itimer(r, timers->prof))
 		return r->err->code;
@@ -232,9 +236,10 @@ static int check(struct restore *r, struct new_task *t)
 	return 0;
 }
 
-static int restore_itimer(struct restore *r, struct batch *batch, int which, const ItimerEntry *timer)
+static int restore_itimer(struct restore *r, struct batch *batch, int which,
+			  const ItimerEntry *timer)
 {
-	__u64 spec[4] = { timer->isec, timer->iusec, timer->vsec, timer->vusec };
+	__u64 spec[4] = {timer->isec, timer->iusec, timer->vsec, timer->vusec};
 
 	if (!spec[2] && !spec[3]) {
 		spec[2] = timer->isec;
@@ -244,9 +249,10 @@ static int restore_itimer(struct restore *r, struct batch *batch, int which, con
 		return 0;
 	if (batch_reserve(batch, 1, sizeof(spec)))
 		return batch_run(batch, r->err);
-	return batch_call(batch, "starting interval timer %llu", (__u64)which, 0, ENGINE_SUCCESS, 0, NULL,
-			  SYS_setitimer,
-			  (const __u64[6]){ (__u64)which, batch_data(batch, spec, sizeof(spec), NULL) });
+	return batch_call(
+		batch, "starting interval timer %llu", (__u64)which, 0, ENGINE_SUCCESS, 0, NULL,
+		SYS_setitimer,
+		(const __u64[6]){(__u64)which, batch_data(batch, spec, sizeof(spec), NULL)});
 }
 
 /* Its thread may have ended before criu's dump: then the timer goes on, and nobody hears it. */
@@ -269,21 +275,22 @@ static int queue_create(struct restore *r, struct batch *batch, clockid_t clock,
 	at = batch_data(batch, event, sizeof(*event), NULL);
 	at_id = batch_data(batch, &id, sizeof(id), NULL);
 	return batch_call(batch, "creating timer %llu", id, 0, ENGINE_SUCCESS, 0, NULL,
-			  SYS_timer_create, (const __u64[6]){ (__u64)(__s64)clock, at, at_id });
+			  SYS_timer_create, (const __u64[6]){(__u64)(__s64)clock, at, at_id});
 }
 
 /* Kernels without forced ids: makes and deletes timers until the next one is @id. */
 static int count_up(struct restore *r, struct batch *batch, __u32 *next, __u32 id)
 {
-	const struct kernel_sigevent none = { .notify = SIGEV_NONE };
+	const struct kernel_sigevent none = {.notify = SIGEV_NONE};
 
 	if (id - *next > MAX_COUNTED_ID)
-		return fail(r->err, 0, "timer %u cannot be had: this kernel counts them one by one", id);
+		return fail(r->err, 0, "timer %u cannot be had: this kernel counts them one by one",
+			    id);
 	for (; *next < id; (*next)++) {
 		if (queue_create(r, batch, CLOCK_MONOTONIC, &none, *next))
 			return r->err->code;
 		batch_call(batch, "passing over timer %llu", *next, 0, ENGINE_SUCCESS, 0, NULL,
-			   SYS_timer_delete, (const __u64[6]){ *next });
+			   SYS_timer_delete, (const __u64[6]){*next});
 	}
 	return 0;
 }
@@ -297,14 +304,14 @@ static int restore_timer(struct restore *r, struct new_task *t, struct batch *ba
 		.notify = (int)timer->it_sigev_notify,
 		.tid = timer->notify_thread_id,
 	};
-	struct kernel_itimerspec spec = { (__s64)timer->isec, (__s64)timer->insec,
-					  (__s64)timer->vsec, (__s64)timer->vnsec };
+	struct kernel_itimerspec spec = {(__s64)timer->isec, (__s64)timer->insec,
+					 (__s64)timer->vsec, (__s64)timer->vnsec};
 	int flags = timer->has_expires_ns ? TIMER_ABSTIME : 0;
 
 	if (event.notify & SIGEV_THREAD_ID && !has_thread(t->process, event.tid)) {
 		log_warn(r->log, "task %d: timer %u signals thread %d, which is no more; ignoring",
 			 t->tid, timer->it_id, event.tid);
-		event = (struct kernel_sigevent){ .value = event.value, .notify = SIGEV_NONE };
+		event = (struct kernel_sigevent){.value = event.value, .notify = SIGEV_NONE};
 	}
 	if (queue_create(r, batch, (clockid_t)timer->clock_id, &event, timer->it_id))
 		return r->err->code;
@@ -318,8 +325,8 @@ static int restore_timer(struct restore *r, struct new_task *t, struct batch *ba
 		return batch_run(batch, r->err);
 	return batch_call(batch, "starting timer %llu", timer->it_id, 0, ENGINE_SUCCESS, 0, NULL,
 			  SYS_timer_settime,
-			  (const __u64[6]){ timer->it_id, (__u64)flags,
-					    batch_data(batch, &spec, sizeof(spec), NULL) });
+			  (const __u64[6]){timer->it_id, (__u64)flags,
+					   batch_data(batch, &spec, sizeof(spec), NULL)});
 }
 
 static int restore_posix(struct restore *r, struct new_task *t, struct batch *batch)
@@ -330,7 +337,7 @@ static int restore_posix(struct restore *r, struct new_task *t, struct batch *ba
 	int ret;
 
 	batch_call(batch, "asking for timer ids", 0, 0, ENGINE_ANY, 0, &is_forced, SYS_prctl,
-		   (const __u64[6]){ PR_TIMER_CREATE_RESTORE_IDS, PR_TIMER_CREATE_RESTORE_IDS_ON });
+		   (const __u64[6]){PR_TIMER_CREATE_RESTORE_IDS, PR_TIMER_CREATE_RESTORE_IDS_ON});
 	ret = batch_run(batch, r->err);
 	for (size_t i = 0; !ret && i < timers->n_posix; i++) {
 		if (is_forced)
@@ -359,7 +366,7 @@ static const struct task_ops task_ops = {
 	.judge = judge,
 	.describe = describe,
 	.check = check,
-	.restore = { [PHASE_TIMERS] = restore },
+	.restore = {[PHASE_TIMERS] = restore},
 };
 
-const struct kind kind_timers = { .name = "timers", .task = &task_ops };
+const struct kind kind_timers = {.name = "timers", .task = &task_ops};

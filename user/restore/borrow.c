@@ -15,12 +15,12 @@ int restore_borrow(struct restore *r, struct new_task *t, struct batch *batch, i
 	int code;
 
 	batch_call(batch, "looking for crbpf", 0, 0, ENGINE_SUCCESS, 0, &pidfd, SYS_pidfd_open,
-		   (const __u64[6]){ (__u64)getpid() });
+		   (const __u64[6]){(__u64)getpid()});
 	code = batch_run(batch, r->err);
 	if (code)
 		return code;
 	batch_call(batch, "fetching a descriptor", 0, 0, ENGINE_SUCCESS, 0, &there, SYS_pidfd_getfd,
-		   (const __u64[6]){ (__u64)pidfd, (__u64)fd });
+		   (const __u64[6]){(__u64)pidfd, (__u64)fd});
 	batch_do(batch, "closing a pidfd", SYS_close, (__u64)pidfd);
 	code = batch_run(batch, r->err);
 	*ret = (int)there;

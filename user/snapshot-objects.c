@@ -218,35 +218,39 @@ static int table_fill(struct snapshot *snap, struct fdtable *table, const struct
 	return 0;
 }
 
+/* The table of one thread, numbered if it is new. *@ret is NULL for a zombie. */
+static int table_of(struct snapshot *snap, const struct task *t, struct fdtable **ret)
+{
+	uint32_t id = t->rec->files ? ids_number(&snap->builder->tables, t->rec->files) : 0;
+
+	*ret = NULL;
+	if (!t->rec->files)
+		return 0;
+	if (!id)
+		return -ENOMEM;
+	*ret = &snap->fdtables[id - 1];
+	if (id > snap->n_fdtables) {
+		snap->n_fdtables = id;
+		**ret = (struct fdtable){ .id = id, .process = t->process };
+	}
+	return 0;
+}
+
 /* Numbers the tables: those of processes by vpid, then those that a thread has for itself. */
 static int number_tables(struct snapshot *snap, struct error *err)
 {
-	struct snapshot_builder *b = snap->builder;
 	struct process **sorted = snapshot_by_vpid(snap);
+	struct fdtable *own;
+	int ret = 0;
 
 	snap->fdtables = arena_alloc(&snap->arena, (snap->n_tasks + 1) * sizeof(*snap->fdtables));
 	if (!sorted || !snap->fdtables)
 		return fail(err, ENOMEM, "cannot list the descriptor tables");
-	for (size_t pass = 0; pass < 2; pass++)
-		for (size_t i = 0; i < snap->n_processes; i++)
-			for (size_t t = pass; t < (pass ? sorted[i]->n_tasks : 1); t++) {
-				struct process *p = sorted[i];
-				uint64_t address = p->tasks[t].rec->files;
-				uint32_t id = address ? ids_number(&b->tables, address) : 0;
-
-				if (!address)
-					continue;
-				if (!id)
-					return fail(err, ENOMEM, "cannot number a table");
-				if (id > snap->n_fdtables) {
-					snap->n_fdtables = id;
-					snap->fdtables[id - 1] = (struct fdtable){ .id = id,
-										   .process = p };
-				}
-				if (!t)
-					p->files = &snap->fdtables[id - 1];
-			}
-	return 0;
+	for (size_t i = 0; i < snap->n_processes && !ret; i++)
+		ret = table_of(snap, &sorted[i]->tasks[0], &sorted[i]->files);
+	for (size_t i = 0; i < snap->n_tasks && !ret; i++)
+		ret = table_of(snap, &snap->tasks[i], &own);
+	return ret ? fail(err, ret, "cannot number a descriptor table") : 0;
 }
 
 static int sort_slots(struct snapshot *snap, struct slot *slots, struct error *err)

@@ -37,10 +37,14 @@ struct view {
 	__u64 task, signal, file, inode;
 	__u64 caller_ns, task_ns;
 	__u32 caller_level, task_level;
+	__u32 tgid, tid; /* as the caller sees them */
+	__s32 pid;       /* with @pass: of whom all this is */
+	__u32 pass;
+	__u32 is_unwanted;
 };
 extern struct view view;
 
-/* Begins to show @view.task: finds the pid namespaces. 0: it is one of those wanted. */
+/* Fills view for view.task. Returns 1 if it is none of those wanted. */
 int view_task(void);
 
 /* The numbers of a struct pid as the caller (low half) and the task in view (high half) see it. */
@@ -64,6 +68,32 @@ static __always_inline void set_pid(struct record_pid *to, struct pid *pid)
 	to->host = (__s32)numbers;
 	to->virt = (__s32)(numbers >> 32);
 }
+
+/*
+ * Turns to @task; is it wanted? An iterator shows one task's objects in a row, so nearly always
+ * that has been found out before.
+ */
+static __always_inline bool turn_to(struct task_struct *task)
+{
+	__s32 pid = task->pid;
+
+	if (view.task != (__u64)task || view.pid != pid || view.pass != control.pass) {
+		view.task = (__u64)task;
+		view.pid = pid;
+		view.pass = control.pass;
+		view.is_unwanted = view_task();
+	}
+	return !view.is_unwanted;
+}
+
+/* A kernel address that the verifier knows as a pointer becomes a number on its way through memory. */
+#define as_number(pointer)                                                                         \
+	({                                                                                         \
+		volatile __u64 *slot_ = &view_number;                                              \
+		*slot_ = (__u64)(pointer);                                                         \
+		*slot_;                                                                            \
+	})
+extern __u64 view_number;
 
 /* Begins the records of an object; @instance tells two shows of one object apart. */
 static __always_inline void stream_begin(__u64 object, __u64 instance)

@@ -23,6 +23,7 @@ struct {
 
 struct record_control control SEC(".data.control");
 struct view view;
+__u64 view_number;
 struct task_record task_now;
 struct process_scratch process_now;
 struct file_scratch file_now;
@@ -61,7 +62,7 @@ int view_task(void)
 {
 	struct task_struct *task = (struct task_struct *)view.task;
 	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
-	__u32 tgid, level = 0;
+	__u32 level = 0;
 
 	view.signal = (__u64)BPF_CORE_READ(task, signal);
 	view.caller_ns = pid_namespace_of((struct task_struct *)bpf_get_current_task(), &level);
@@ -69,13 +70,14 @@ int view_task(void)
 	level = 0;
 	view.task_ns = pid_namespace_of(task, &level);
 	view.task_level = level;
+	view.tgid = (__u32)pid_numbers((__u64)BPF_CORE_READ(leader, thread_pid));
+	view.tid = (__u32)pid_numbers((__u64)BPF_CORE_READ(task, thread_pid));
 	if (control.flags & CONTROL_USER_ONLY &&
 	    BPF_CORE_READ(task, flags) & 0x00200000 /* PF_KTHREAD */)
 		return 1;
 	if (!(control.flags & CONTROL_FILTER))
 		return 0;
-	tgid = (__u32)pid_numbers((__u64)BPF_CORE_READ(leader, thread_pid));
-	return bpf_map_lookup_elem(&wanted, &tgid) == NULL;
+	return bpf_map_lookup_elem(&wanted, &view.tgid) == NULL;
 }
 
 __u64 hrtimer_expires(__u64 hrtimer)

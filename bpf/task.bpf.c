@@ -209,8 +209,7 @@ int crbpf_task(struct bpf_iter__task *ctx)
 
 	if (!task)
 		return 0;
-	view.task = (__u64)task;
-	if (view_task())
+	if (!turn_to(task))
 		return 0;
 	stream_begin(view.task, 0);
 	if (show_task())

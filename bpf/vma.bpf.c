@@ -77,24 +77,25 @@ int vma_anonymous(void)
 	return 0;
 }
 
-int vma_file(void)
+/* Read through the pointers that the verifier knows: a load instead of a call. */
+static __always_inline void vma_file(struct file *file)
 {
-	struct file *file = BPF_CORE_READ(mapping(), vm_file);
 	struct vma_record *r = &vma_now.record;
-	struct inode *inode = BPF_CORE_READ(file, f_inode);
+	struct inode *inode = file->f_inode;
+	struct super_block *sb = inode->i_sb;
 
-	r->ino = BPF_CORE_READ(inode, i_ino);
-	r->size = BPF_CORE_READ(inode, i_size);
-	r->i_mode = BPF_CORE_READ(inode, i_mode);
-	r->nlink = BPF_CORE_READ(inode, i_nlink);
-	r->dev = BPF_CORE_READ(inode, i_sb, s_dev);
-	r->s_magic = BPF_CORE_READ(inode, i_sb, s_magic);
-	r->f_op = (__u64)BPF_CORE_READ(file, f_op);
-	r->f_flags = BPF_CORE_READ(file, f_flags);
-	r->f_mode = BPF_CORE_READ(file, f_mode);
-	r->mnt_id = mount_id(BPF_CORE_READ(file, f_path.mnt));
-	r->seals = inode_seals((__u64)inode);
-	return 0;
+	r->ino = inode->i_ino;
+	r->size = inode->i_size;
+	r->i_mode = inode->i_mode;
+	r->nlink = inode->i_nlink;
+	r->dev = sb->s_dev;
+	r->s_magic = sb->s_magic;
+	r->f_op = (__u64)file->f_op;
+	r->f_flags = file->f_flags;
+	r->f_mode = file->f_mode;
+	r->mnt_id = mount_id(file->f_path.mnt);
+	if (r->s_magic == TMPFS_MAGIC || r->s_magic == HUGETLBFS_MAGIC)
+		r->seals = inode_seals(as_number(inode));
 }
 
 /* The reverse map of a mapping that was never part of a fork is its own root, without children. */
@@ -109,31 +110,30 @@ static __always_inline __u32 has_relatives(struct vm_area_struct *vma)
 	return BPF_CORE_READ(av, root) != av || BPF_CORE_READ(av, num_children) > 1;
 }
 
-int vma_fields(void)
+static __always_inline void vma_fields(struct vm_area_struct *vma)
 {
-	struct vm_area_struct *vma = mapping();
 	struct vma_record *r = &vma_now.record;
+	struct file *file = vma->vm_file;
 
-	r->start = BPF_CORE_READ(vma, vm_start);
-	r->end = BPF_CORE_READ(vma, vm_end);
-	r->flags = BPF_CORE_READ(vma, vm_flags);
+	r->start = vma->vm_start;
+	r->end = vma->vm_end;
+	r->flags = vma->vm_flags;
 	/* VM_SEALED: bit 63 in 6.10, then 42; neither meant anything else */
 	if (r->flags >> 63 || r->flags >> 42 & 1)
 		r->props |= VMA_PROP_SEALED;
-	r->pgoff = BPF_CORE_READ(vma, vm_pgoff);
-	r->file = (__u64)BPF_CORE_READ(vma, vm_file);
-	r->anon_vma = (__u64)BPF_CORE_READ(vma, anon_vma);
+	r->pgoff = vma->vm_pgoff;
+	r->file = (__u64)file;
+	r->anon_vma = (__u64)vma->anon_vma;
 	r->has_relatives = has_relatives(vma);
-	r->prot = BPF_CORE_READ(vma, vm_page_prot.pgprot);
+	r->prot = vma->vm_page_prot.pgprot;
 	if (bpf_core_field_exists(vma->vm_userfaultfd_ctx.ctx))
-		r->uffd = (__u64)BPF_CORE_READ(vma, vm_userfaultfd_ctx.ctx);
+		r->uffd = (__u64)vma->vm_userfaultfd_ctx.ctx;
 	if (bpf_core_field_exists(vma->vm_policy))
-		r->policy = (__u64)BPF_CORE_READ(vma, vm_policy);
-	if (r->file)
-		vma_file();
+		r->policy = (__u64)vma->vm_policy;
+	if (file)
+		vma_file(file);
 	else
 		vma_anonymous();
-	return 0;
 }
 
 /* The record's size with what its tail holds: a name, or the path of its file. */
@@ -165,16 +165,15 @@ int crbpf_vma(struct bpf_iter__task_vma *ctx)
 
 	if (!task || !vma)
 		return 0;
-	view.task = (__u64)task;
-	vma_at = (__u64)vma;
-	if (view_task())
+	if (!turn_to(task))
 		return 0;
+	vma_at = (__u64)vma;
 	stream_begin(vma_at, (__u64)task->pid);
 	clear(r);
-	r->tgid = (__u32)pid_numbers((__u64)BPF_CORE_READ(task, group_leader, thread_pid));
-	r->tid = (__u32)pid_numbers((__u64)BPF_CORE_READ(task, thread_pid));
-	mm = (__u64)BPF_CORE_READ(vma, vm_mm);
-	vma_fields();
+	r->tgid = view.tgid;
+	r->tid = view.tid;
+	mm = (__u64)vma->vm_mm;
+	vma_fields(vma);
 	size = add_tail(vma);
 	if (size > sizeof(vma_now))
 		size = sizeof(vma_now);

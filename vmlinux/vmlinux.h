@@ -68,6 +68,7 @@ struct net;
 struct net_device;
 struct netlink_sock;
 struct nf_loginfo;
+struct notification;
 struct ns_common;
 struct nsproxy;
 struct packet_sock;
@@ -117,10 +118,13 @@ struct time_namespace;
 struct timerfd_ctx;
 struct timerqueue_head;
 struct timerqueue_node;
+struct tty_buffer;
+struct tty_bufhead;
 struct tty_driver;
 struct tty_file_private;
 struct tty_ldisc;
 struct tty_ldisc_ops;
+struct tty_port;
 struct tty_struct;
 struct udp_sock;
 struct unix_address;
@@ -747,6 +751,7 @@ struct winsize {
 struct tty_struct {
 	int index;
 	struct tty_driver *driver;
+	struct tty_port *port;
 	struct tty_ldisc *ldisc;
 	struct ktermios termios;
 	long unsigned int flags;
@@ -836,6 +841,25 @@ enum tty_driver_subtype {
 struct tty_driver {
 	enum tty_driver_type type;
 	enum tty_driver_subtype subtype;
+};
+
+struct tty_buffer {
+	union {
+		struct tty_buffer *next;
+	};
+	unsigned int commit;
+	unsigned int read;
+};
+
+struct tty_bufhead {
+	struct tty_buffer *head;
+};
+
+struct tty_port {
+	struct tty_bufhead buf;
+	struct {
+		u8 buf[0];
+	} xmit_fifo;
 };
 
 struct tty_ldisc_ops {
@@ -955,6 +979,11 @@ struct ipc_namespace {
 struct hrtimer_sleeper {
 	struct hrtimer timer;
 	struct task_struct *task;
+};
+
+struct seccomp_filter {
+	struct seccomp_filter *prev;
+	struct notification *notif;
 };
 
 enum {

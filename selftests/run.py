@@ -127,9 +127,9 @@ def find_tests(settings):
 def work(settings, test, root, result):
     """In a child: one test. Writes its verdict and text to @result."""
     become_subreaper()
-    if test.alone and not os.geteuid():
-        os.nice(-15)                            # it measures time, and others may be busy
     case = Case(settings, test.name, root)
+    if test.alone and not os.geteuid():
+        case.nice = -15                         # it measures time, and others may be busy
     case.counts = None
     try:
         verdict, text = 'ok', test.run(case) or ''

@@ -175,7 +175,10 @@ static int create(struct restore *r, const IpcShmEntry *entry)
 	return 0;
 }
 
-/* Puts the content in. The attachment stays as long as this process: it holds a segment that is to go with its last user. */
+/*
+ * Puts the content in. The attachment stays as long as this process: it holds a segment
+ * that is to go with its last user.
+ */
 static int fill(struct restore *r, const IpcShmEntry *entry)
 {
 	int shmid = (int)entry->desc->id, fd, ret;

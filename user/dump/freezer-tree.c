@@ -166,7 +166,7 @@ static int scan_children(struct freezer *f, pid_t pid, pid_t tid, bool *ret_chan
 	return 0;
 }
 
-/* Threads of a process, first: their children may be theirs only. A process that has gone is forgotten. */
+/* The threads of a process, and the children of each. */
 static int scan_process(struct freezer *f, size_t position, bool *ret_changed, struct error *err)
 {
 	pid_t pid = f->processes[position].pid;
@@ -198,7 +198,7 @@ static int scan_process(struct freezer *f, size_t position, bool *ret_changed, s
 	return ret;
 }
 
-/* Lets go of processes that this pass did not meet: reaped, or moved to another parent outside the tree. */
+/* Lets go of processes that this pass did not meet: reaped, or given to a parent outside the tree. */
 static void drop_lost(struct freezer *f, bool *ret_changed)
 {
 	for (size_t i = 0; i < f->n_tasks; i++) {

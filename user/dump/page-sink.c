@@ -62,7 +62,7 @@ static int sink_open(struct page_pump *pump, struct page_sink *sink, uint64_t nu
 	return sink->fd < 0 ? sink->fd : 0;
 }
 
-/* Makes the next sink, of a process or of shared memory. Returns 1, 0 if there is none, or -errno. */
+/* Makes the next sink, of a process or of shared memory. Returns 1, 0 if there is none, -errno. */
 static int next_sink(struct page_pump *pump)
 {
 	const struct snapshot *snap = &pump->d->snap;

@@ -318,7 +318,7 @@ static size_t read_pinned(const struct page_source *src, const struct page_range
 	return got > 0 ? (size_t)got : 0;
 }
 
-/* The sure way, through /proc/PID/mem or the object's descriptor: a part of a range. Bytes or -errno. */
+/* The sure way, by /proc/PID/mem or the object's descriptor: a part of a range. Bytes or -errno. */
 static ssize_t read_file(const struct page_source *src, uint64_t at, size_t n, char *buffer,
 			 struct error *err)
 {
@@ -350,7 +350,8 @@ static int read_range(const struct page_source *src, const struct page_range *ra
 }
 
 /* How many ranges from the first on may be read by pinning their pages. */
-static size_t count_pinnable(const struct page_source *src, const struct page_range *ranges, size_t n)
+static size_t count_pinnable(const struct page_source *src, const struct page_range *ranges,
+			     size_t n)
 {
 	size_t run = 0;
 

@@ -212,7 +212,8 @@ def test_features(case):
     listed = case.must([*case.settings.crbpf, 'check', '--feature', 'list']).split()
     if sorted(listed) != sorted(answers):
         raise Failed('`--feature list` and --json differ')
-    for name in [*answers, *CRIU]:
+    # Each is a run of its own: where that takes long, some of them will do.
+    for name in [*answers, *CRIU][::1 if case.settings.patience == 1 else 9]:
         if name not in answers and name not in aliases:
             raise Failed(f'{name} of CRIU is not known')
         expected = 0 if answers[aliases.get(name, name)]['state'] == 'yes' else 1
@@ -235,8 +236,9 @@ test_features.seconds = 300
 
 def test_remedies(case):
     """In the words of every distribution; no line of any ever names iptables."""
+    names = case.must([*case.settings.crbpf, 'check', '--feature', 'list']).split()
     for name, system in SYSTEMS.items():
-        root = sysroot(case, name)
+        root = sysroot(case, name, LACKING + ''.join(f'{n} yes\n' for n in names))
         status, document = check(case, '--sysroot', root)
         answers = by_name(document)
         if status != 1 or document['system']['packages'] != system['packages']:

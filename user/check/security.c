@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -31,16 +33,42 @@ static void ptrace_scope(const struct check *c, const struct probe *p, struct an
 		answer_yes(a, "%d: %s", scope, words[scope < 0 ? 0 : scope]);
 }
 
+/*
+ * A file of securityfs. Where that is not mounted it is, for this process alone; what only
+ * root may do. Returns 0, or -1 after having answered; @none is the answer if there is no such file.
+ */
+static int read_security(const struct check *c, const char *name, char *buf, size_t size,
+			 const char *none, struct answer *a)
+{
+	char path[128];
+	int ret;
+
+	snprintf(path, sizeof(path), "/sys/kernel/security/%s", name);
+	ret = check_read(c, path, buf, size);
+	if (ret == -ENOENT && !*c->sysroot && access("/sys/kernel/security/lsm", F_OK)) {
+		if (scratch_enter(CLONE_NEWNS, a))
+			return -1;
+		if (mount("crbpf", "/tmp", "securityfs", 0, NULL)) {
+			answer_unknown(a, "securityfs is not mounted");
+			return -1;
+		}
+		snprintf(path, sizeof(path), "/tmp/%s", name);
+		ret = check_read(c, path, buf, size);
+	}
+	if (ret == -ENOENT)
+		answer_yes(a, "%s", none);
+	else if (ret)
+		answer_unknown(a, "%s", strerror(-ret));
+	return ret ? -1 : 0;
+}
+
 static void lockdown(const struct check *c, const struct probe *p, struct answer *a)
 {
 	char text[64];
-	int ret = check_read(c, "/sys/kernel/security/lockdown", text, sizeof(text));
 
-	if (ret == -ENOENT)
-		answer_yes(a, "no lockdown (or securityfs is not mounted)");
-	else if (ret)
-		answer_unknown(a, "%s", strerror(-ret));
-	else if (strstr(text, "[confidentiality]"))
+	if (read_security(c, "lockdown", text, sizeof(text), "no lockdown", a))
+		return;
+	if (strstr(text, "[confidentiality]"))
 		answer_no(a, "confidentiality: BPF programs may not read the kernel");
 	else
 		answer_yes(a, "%s", strstr(text, "[integrity]") ? "integrity" : "none");
@@ -85,10 +113,8 @@ static void modules(const struct check *c, const struct probe *p, struct answer 
 
 	if (n >= 0)
 		list_modules(a, ids, (size_t)n);
-	else if (!check_read(c, "/sys/kernel/security/lsm", text, sizeof(text)))
+	else if (!read_security(c, "lsm", text, sizeof(text), "none", a))
 		answer_yes(a, "%s", text);
-	else
-		answer_unknown(a, "securityfs is not mounted");
 }
 
 static void unprivileged_bpf(const struct check *c, const struct probe *p, struct answer *a)
@@ -106,15 +132,15 @@ static void unprivileged_bpf(const struct check *c, const struct probe *p, struc
 static void apparmor_stacking(const struct check *c, const struct probe *p, struct answer *a)
 {
 	char text[16];
-	int ret = check_read(c, "/sys/kernel/security/apparmor/features/domain/stack", text,
-			     sizeof(text));
 
-	if (ret)
-		answer_no(a, "no AppArmor");
-	else if (strncmp(text, "yes", 3))
+	if (read_security(c, "apparmor/features/domain/stack", text, sizeof(text), "", a)) {
+		if (a->state == ANSWER_YES)
+			answer_no(a, "no AppArmor");
+	} else if (strncmp(text, "yes", 3)) {
 		answer_no(a, "%s", text);
-	else
+	} else {
 		answer_yes(a, "%s", "");
+	}
 }
 
 static const struct probe probes[] = {

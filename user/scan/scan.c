@@ -11,8 +11,9 @@
 #include "lib/log.h"
 #include "options.h"
 
-/* What changes while it is looked at is looked at so often. */
-#define PASSES 5
+/* What changes while it is looked at is looked at so often: a few trees, and the whole machine. */
+#define PASSES	   5
+#define PASSES_ALL 2
 
 static int keep_record(void *arg, const struct record_head *rec)
 {
@@ -121,14 +122,15 @@ int scan_run(struct scan *scan, const struct options *opt, struct log *log, stru
 {
 	const struct pids roots = { opt->pids.pid, opt->pids.n };
 	unsigned int flags = COLLECT_ALL | COLLECT_RUNNING;
+	const int passes = roots.n ? PASSES : PASSES_ALL;
 	int ret;
 
 	*scan = (struct scan){ .opt = opt, .log = log };
 	ret = collector_open(&scan->collector, flags | (opt->no_cache ? COLLECT_NO_CACHE : 0), log, err);
-	for (int pass = 0; !ret && pass < PASSES; pass++) {
+	for (int pass = 0; !ret && pass < passes; pass++) {
 		forget_trees(scan);
 		ret = look(scan, &roots, err);
-		if ((ret == -EAGAIN || ret == -ESRCH) && !is_gone(&roots) && pass + 1 < PASSES) {
+		if ((ret == -EAGAIN || ret == -ESRCH) && !is_gone(&roots) && pass + 1 < passes) {
 			error_deinit(err);
 			ret = 0;
 			continue;

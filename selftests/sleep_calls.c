@@ -217,7 +217,7 @@ static void tick(void)
 
 static void check(const struct sleeper *s, const char *who)
 {
-	double deadline = s->start + SLEEP_MS, late;
+	double deadline = s->start + SLEEP_MS, within = WITHIN_MS * subject_patience(), late;
 
 	if (!s->call->is_moment && subject_was_restored())
 		deadline += s->gaps - s->gaps_before;
@@ -229,7 +229,10 @@ static void check(const struct sleeper *s, const char *who)
 		late = late > s->gaps - s->gaps_before ? late - (s->gaps - s->gaps_before) : 0;
 	subject_check(s->result == s->call->result, "%s (%s) returned %ld, not %ld", s->call->name, who,
 		      s->result, s->call->result);
-	subject_check(late > -WITHIN_MS && late < WITHIN_MS, "%s (%s) ended %.0f ms late (%.0f frozen)",
+	/* A machine on which all stand still at times without being frozen cannot be judged closer. */
+	if (subject_patience() > 1 && late > 0)
+		late = late > s->gaps - s->gaps_before ? late - (s->gaps - s->gaps_before) : 0;
+	subject_check(late > -within && late < within, "%s (%s) ended %.0f ms late (%.0f frozen)",
 		      s->call->name, who, late, s->gaps - s->gaps_before);
 }
 

@@ -6,6 +6,7 @@
 #include "subject.h"
 
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <ucontext.h>
 
 #ifndef PR_SET_SYSCALL_USER_DISPATCH
@@ -24,10 +25,31 @@ static void handler(int sig, siginfo_t *info, void *context)
 	caught = info->si_syscall;
 }
 
+/* A kernel before 6.4 lets nobody put it back: then it is an obstacle. */
+static bool can_be_restored(void)
+{
+	uint64_t config[4];
+	pid_t pid = fork();
+	bool can;
+
+	if (pid == 0)
+		for (;;)
+			pause();
+	ptrace(PTRACE_SEIZE, pid, NULL, NULL);
+	ptrace(PTRACE_INTERRUPT, pid, NULL, NULL);
+	waitpid(pid, NULL, __WALL);
+	can = ptrace(0x4211 /* PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG */, pid, sizeof(config), config) == 0;
+	kill(pid, SIGKILL);
+	subject_reap(pid);
+	return can;
+}
+
 int main(void)
 {
 	struct sigaction sa = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO};
 
+	if (!can_be_restored())
+		subject_skip("syscall user dispatch cannot be set from outside");
 	sigaction(SIGSYS, &sa, NULL);
 	if (prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, 0, 0, &selector))
 		subject_skip("syscall user dispatch: %m");

@@ -9,6 +9,7 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "core.pb-c.h"
@@ -36,6 +37,38 @@ enum {
 	PFA_IB_FORCE = 1 << 6,
 	PFA_SPECULATION = PFA_SSB_DISABLE | PFA_SSB_FORCE | PFA_IB_DISABLE | PFA_IB_FORCE,
 };
+
+/* --- syscall user dispatch ------------------------------------------------- */
+
+/* Since 6.4; linux/ptrace.h collides with sys/ptrace.h. */
+#ifndef PTRACE_SET_SYSCALL_USER_DISPATCH_CONFIG
+#define PTRACE_SET_SYSCALL_USER_DISPATCH_CONFIG 0x4210
+#define PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG 0x4211
+#endif
+struct sud_config {
+	uint64_t mode, selector, offset, len;
+};
+
+/* Does this kernel let a tracer arm it? A child is asked about, for it must be a tracee. */
+static bool can_arm_dispatch(void)
+{
+	struct sud_config config;
+	pid_t pid = fork();
+	bool can = false;
+
+	if (pid < 0)
+		return false;
+	if (!pid)
+		for (;;)
+			pause();
+	if (!ptrace(PTRACE_SEIZE, pid, NULL, (void *)PTRACE_O_EXITKILL) &&
+	    !ptrace(PTRACE_INTERRUPT, pid, NULL, NULL) && waitpid(pid, NULL, __WALL) == pid)
+		can = !ptrace(PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG, pid, (void *)sizeof(config),
+			      &config);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, __WALL);
+	return can;
+}
 
 /* --- judge --------------------------------------------------------------- */
 
@@ -82,6 +115,10 @@ static void judge_task_flags(struct judge *j, const struct task *t)
 	if (rec->sysvsem_undo)
 		judge_task(j, t, "semaphore", NULL,
 			   "has SEM_UNDO adjustments of SysV semaphores, which would be lost");
+	if (rec->syscall_user_dispatch && !can_arm_dispatch())
+		judge_task(
+			j, t, "dispatch", NULL,
+			"syscall user dispatch is armed, which this kernel lets nobody put back");
 	if (rec->mempolicy) {
 		judge_task(j, t, "NUMA policy", NULL, "its memory policy will not be restored");
 		judge_soften(j);
@@ -210,6 +247,8 @@ static int check(struct restore *r, struct new_task *t)
 	const TaskCoreEntry *tc = t->core->tc;
 	const ThreadCoreEntry *thread = t->core->thread_core;
 
+	if (thread->has_sud_offset && !can_arm_dispatch())
+		return fail(r->err, 0, "syscall user dispatch cannot be armed on this kernel");
 	if (thread->has_pdeath_sig && thread->pdeath_sig >= NSIG)
 		return fail(r->err, 0, "there is no signal %u, its parent-death signal",
 			    thread->pdeath_sig);
@@ -328,13 +367,6 @@ static int restore_last(struct restore *r, struct new_task *t, struct batch *bat
 	return 0;
 }
 
-#ifndef PTRACE_SET_SYSCALL_USER_DISPATCH_CONFIG
-#define PTRACE_SET_SYSCALL_USER_DISPATCH_CONFIG 0x4210
-#endif
-struct sud_config {
-	uint64_t mode, selector, offset, len;
-};
-
 /* Armed from outside: armed by the task itself, our own calls would be dispatched too. */
 static int seal(struct restore *r, struct new_task *t)
 {
@@ -349,10 +381,8 @@ static int seal(struct restore *r, struct new_task *t)
 	if (!thread->has_sud_offset)
 		return 0;
 	if (ptrace(PTRACE_SET_SYSCALL_USER_DISPATCH_CONFIG, t->tid, (void *)sizeof(config),
-		   &config)) {
-		fail(r->err, errno, "cannot arm syscall user dispatch");
-		return fail_hint(r->err, "it takes Linux 6.4 or later");
-	}
+		   &config))
+		return fail(r->err, errno, "cannot arm syscall user dispatch");
 	return 0;
 }
 

@@ -344,12 +344,14 @@ test_leaves_nothing.alone = True
 
 def test_quick(case):
     """All of it in well under two seconds of an idle machine."""
+    if case.settings.patience > 1:
+        raise Skipped('not where all is slow')
     took = []
     for _ in range(3):
         start = time.monotonic()
         case.run([*case.settings.crbpf, 'check', '--all'])
         took.append(time.monotonic() - start)
-    if min(took) > 2 * case.settings.patience:
+    if min(took) > 2:
         raise Failed(f'it takes {min(took):.1f} s')
     return f'{min(took) * 1000:.0f} ms'
 

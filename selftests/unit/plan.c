@@ -254,12 +254,13 @@ TEST(part_of_a_mapping_is_inherited)
 {
 	struct restore *r = start();
 	struct new_process *root = add(r, 10, NULL, 10, 10), *c = add(r, 11, root, 10, 10);
+	uint64_t part = 0x100000 + 2 * r->page_size;
 
 	give_memory(r, root, 0x100000, 8, "abcdefgh");
-	give_memory(r, c, 0x102000, 2, "cx");
+	give_memory(r, c, part, 2, "cx");
 	inherit(r);
 	EXPECT(c->after_memory);
-	expect_runs(r, c->pages, c->n_pages, 0x102000, ".x");
+	expect_runs(r, c->pages, c->n_pages, part, ".x");
 	EXPECT_EQ(c->n_drops, 0);
 }
 

@@ -14,6 +14,8 @@
 /* What changes while it is looked at is looked at so often: a few trees, and the whole machine. */
 #define PASSES	   5
 #define PASSES_ALL 2
+/* A child that ended between being listed and being asked is no look at all: begin again. */
+#define TRIES 50
 
 static int keep_record(void *arg, const struct record_head *rec)
 {
@@ -118,6 +120,19 @@ static bool is_gone(const struct pids *roots)
 	return false;
 }
 
+static int look_until_found(struct scan *scan, const struct pids *roots, struct error *err)
+{
+	int ret;
+
+	for (int tries = 1;; tries++) {
+		forget_trees(scan);
+		ret = look(scan, roots, err);
+		if (ret != -ESRCH || tries == TRIES || is_gone(roots))
+			return ret;
+		error_deinit(err);
+	}
+}
+
 int scan_run(struct scan *scan, const struct options *opt, struct log *log, struct error *err)
 {
 	const struct pids roots = { opt->pids.pid, opt->pids.n };
@@ -127,16 +142,12 @@ int scan_run(struct scan *scan, const struct options *opt, struct log *log, stru
 
 	*scan = (struct scan){ .opt = opt, .log = log };
 	ret = collector_open(&scan->collector, flags | (opt->no_cache ? COLLECT_NO_CACHE : 0), log, err);
-	for (int pass = 0; !ret && pass < passes; pass++) {
-		forget_trees(scan);
-		ret = look(scan, &roots, err);
-		if ((ret == -EAGAIN || ret == -ESRCH) && !is_gone(&roots) && pass + 1 < passes) {
-			error_deinit(err);
-			ret = 0;
-			continue;
-		}
-		if (!ret && saw_all(scan))
+	for (int pass = 1; !ret; pass++) {
+		ret = look_until_found(scan, &roots, err);
+		if (pass == passes || (ret && ret != -EAGAIN) || (!ret && saw_all(scan)))
 			break;
+		error_deinit(err);
+		ret = 0;
 	}
 	return ret;
 }

@@ -9,6 +9,7 @@
 #include "task.h"
 
 #define STACK_WORDS   512 /* of the innermost frames: a call sleeps some hundred bytes deep */
+#define MAX_CLOCKS    16U
 #define INTERRUPTIBLE 1   /* TASK_INTERRUPTIBLE */
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -51,6 +52,15 @@ struct stack_walk {
 	__u64 at, sleeper;
 } stack_walk;
 
+/* The address stands in other places too: what is before it must be a timer that runs. */
+static __always_inline bool is_running_timer(__u64 address)
+{
+	struct hrtimer___soft *timer = (void *)address;
+	__s64 expires = hrtimer_expires(address), soft = BPF_CORE_READ(timer, _softexpires);
+
+	return soft > 0 && expires >= soft && (__u32)BPF_CORE_READ(timer, base, clockid) < MAX_CLOCKS;
+}
+
 static long look_at_word(__u32 i, void *unused)
 {
 	__u64 word = 0, sleeper;
@@ -62,7 +72,7 @@ static long look_at_word(__u32 i, void *unused)
 	sleeper = stack_walk.at + (__u64)i * 8 -
 		  bpf_core_field_offset(struct hrtimer_sleeper___wake, task);
 	if (sleeper < stack_walk.at ||
-	    !hrtimer_expires(sleeper + bpf_core_field_offset(struct hrtimer_sleeper___wake, timer)))
+	    !is_running_timer(sleeper + bpf_core_field_offset(struct hrtimer_sleeper___wake, timer)))
 		return 0;
 	stack_walk.sleeper = sleeper;
 	return 1;
@@ -87,7 +97,7 @@ int task_wake(void)
 
 	task_now.nvcsw = BPF_CORE_READ(task, nvcsw);
 	task_now.cpu_run_ns = BPF_CORE_READ(task, se.sum_exec_runtime);
-	if (!(control.flags & CONTROL_WAKE) || BPF_CORE_READ(task, __state) != INTERRUPTIBLE)
+	if (!(control.flags & CONTROL_WAKE) || !(BPF_CORE_READ(task, __state) & INTERRUPTIBLE))
 		return 0;
 	stack_walk.at = stack_pointer();
 	stack_walk.sleeper = 0;

@@ -120,13 +120,19 @@ static uint64_t deadline_of(const struct waits *waits, const struct task_record 
 
 void waits_match(struct dump *d)
 {
+	size_t n = 0;
+
 	for (size_t i = 0; d->waits && i < d->snap.n_tasks; i++) {
 		struct task *t = &d->snap.tasks[i];
 
 		t->wake_ns = deadline_of(d->waits, t->rec);
 		if (t->wake_ns)
 			freezer_set_deadline(d->freezer, t->tid, (long long)t->wake_ns);
+		n += t->wake_ns != 0;
 	}
+	if (d->waits && d->waits->n)
+		log_debug(d->log, "of %zu threads that slept until a moment %zu have slept on",
+			  d->waits->n, n);
 }
 
 void waits_deinit(struct dump *d)

@@ -115,11 +115,14 @@ $O/selftests/%: selftests/%.c selftests/subject.h
 	$(call msg,SUBJECT,$@)mkdir -p $(@D) && $(CC) $(CPPFLAGS) -Iselftests/$(ARCH) $(CFLAGS) $(LDFLAGS) $(TEST_WARN) $< \
 		-lpthread -o $@
 
-# Nothing of libc at run time: as a static Go or musl program.
-$O/selftests/static_program $O/selftests/steady_static: LDFLAGS += -static
-$O/selftests/steady_static: selftests/steady.c
-	$(call msg,SUBJECT,$@)mkdir -p $(@D) && $(CC) $(CPPFLAGS) -Iselftests/$(ARCH) -Iselftests $(CFLAGS) $(LDFLAGS) $(TEST_WARN) $< \
-		-lpthread -o $@
+# Static programs of another C library, where musl-gcc is; a cross build takes libc.a.
+STATIC_CC := $(if $(CROSS),,$(if $(shell command -v musl-gcc),musl-gcc -idirafter /usr/include \
+	-idirafter /usr/include/$(shell gcc -dumpmachine)))
+$O/selftests/static_program: selftests/static_program.c selftests/subject.h
+$O/selftests/steady_static: selftests/steady.c selftests/subject.h
+$O/selftests/static_program $O/selftests/steady_static:
+	$(call msg,SUBJECT,$@)mkdir -p $(@D) && $(or $(STATIC_CC),$(CC) $(LDFLAGS)) -static -D_GNU_SOURCE -O2 -g -I. \
+		-Iselftests/$(ARCH) -Iselftests $< -lpthread -o $@
 
 tests: all $(UNIT) $(SUBJECTS)
 

@@ -11,6 +11,7 @@ A test of this directory is one of
   cases/NAME.py        functions test_*(case): whatever needs more: bad input, refusals,
                        killed dumps, subjects ("Run by cases/NAME.py") that need a preparation
 Attributes of such a function: `alone` (no other test beside it), `seconds` (its time limit).
+What runs alone measures time: if it fails on a busy machine, it is said and tried once more.
 Real programs also go from crbpf to criu and back if criu is there (tools/install-deps test).
 """
 
@@ -38,6 +39,7 @@ from case import Case, Failed, Skipped, become_subreaper, descendants, kill   # 
 class Test:
     def __init__(self, name, run, alone=False, seconds=120):
         self.name, self.run, self.alone, self.seconds = name, run, alone, seconds
+        self.tries = 2 if alone else 1
 
 
 # --- finding tests
@@ -195,6 +197,10 @@ class Runner:
             passed, failed, skipped, verdict = head.split()
         except (OSError, ValueError):
             passed, failed, skipped, verdict, text = 0, 1, 0, 'FAIL', why
+        test.tries -= 1
+        if verdict == 'FAIL' and test.tries > 0:
+            self.show(test, 'again', text, time.monotonic() - began)
+            return self.start(test)
         for i, n in enumerate((passed, failed, skipped)):
             self.counts[i] += int(n)
         self.show(test, verdict, text, time.monotonic() - began)
@@ -204,7 +210,7 @@ class Runner:
     def show(self, test, verdict, text, seconds):
         reason = f': {text.splitlines()[0]}' if verdict == 'skip' and text else ''
         print(f'{verdict:4} {test.name} ({seconds:.1f} s){reason}')
-        if text and (verdict == 'FAIL' or self.settings.verbose):
+        if text and (verdict in ('FAIL', 'again') or self.settings.verbose):
             print('     ' + '\n     '.join(text.splitlines()))
         sys.stdout.flush()
 
@@ -217,7 +223,8 @@ class Runner:
             self.collect()
 
     def clean_up(self):
-        for worker in list(self.running):
+        for worker, (test, _, _) in list(self.running.items()):
+            test.tries = 0
             self.stop(worker, 'interrupted')
         for pid in descendants(os.getpid()):
             kill(pid)

@@ -20,6 +20,7 @@
 #define SLEEP_MS  3000
 #define WITHIN_MS 50
 #define GAP_MS	  100 /* what a busy machine does not do to a task of this priority */
+#define DOUBT_MS  5   /* a shorter gap may be a freeze or a busy machine */
 
 static const struct timespec sleep_time = {SLEEP_MS / 1000, SLEEP_MS % 1000 * 1000000};
 static int word;
@@ -165,15 +166,21 @@ static const struct call {
 };
 #define CALLS (sizeof(calls) / sizeof(calls[0]))
 
+/* How long the ticker did not run, in ms: for certain frozen or gone, and perhaps. */
+struct gaps {
+	double certain, doubtful;
+};
+
 struct sleeper {
 	const struct call *call;
-	double start, end, gaps_before, gaps; /* gaps: sums at the start and at the end */
+	double start, end;
+	struct gaps before, after;
 	long result;
 	volatile int done;
 };
 
 static struct shared {
-	volatile double gaps; /* ms in which the ticker did not run */
+	volatile struct gaps gaps;
 	struct sleeper sleepers[CALLS][2];
 } *shared;
 
@@ -189,13 +196,13 @@ static void *run(void *arg)
 {
 	struct sleeper *s = arg;
 
-	s->gaps_before = shared->gaps;
+	s->before = shared->gaps;
 	s->start = now_ms(s->call->clock);
 	s->result = s->call->run();
 	s->end = now_ms(s->call->clock);
 	/* The ticker may need a moment to see the last gap. */
 	subject_sleep(30);
-	s->gaps = shared->gaps;
+	s->after = shared->gaps;
 	s->done = 1;
 	return NULL;
 }
@@ -210,33 +217,42 @@ static void tick(void)
 		subject_sleep(1);
 		now = subject_ms();
 		if (now - last > GAP_MS)
-			shared->gaps += now - last - 1;
+			shared->gaps.certain += now - last - 1;
+		else if (now - last > DOUBT_MS)
+			shared->gaps.doubtful += now - last - 1;
 		last = now;
 	}
 }
 
+/* How much later than @allowed something is, negative if it is early. */
+static double beyond(double late, double allowed)
+{
+	return late > allowed ? late - allowed : late < 0 ? late : 0;
+}
+
 static void check(const struct sleeper *s, const char *who)
 {
+	double certain = s->after.certain - s->before.certain;
+	double doubtful = s->after.doubtful - s->before.doubtful;
 	double deadline = s->start + SLEEP_MS, within = WITHIN_MS * subject_patience(), late;
+	bool is_shifted = !s->call->is_moment && subject_was_restored();
 
-	if (!s->call->is_moment && subject_was_restored())
-		deadline += s->gaps - s->gaps_before;
-	late = s->end - deadline;
-	if (s->call->is_anew && late > 0)
-		late = late > SLEEP_MS ? late - SLEEP_MS : 0;
-	/* A moment may pass while nobody can run. */
-	if (s->call->is_moment && late > 0)
-		late = late > s->gaps - s->gaps_before ? late - (s->gaps - s->gaps_before) : 0;
+	if (is_shifted)
+		deadline += certain;
+	late = beyond(s->end - deadline, s->call->is_anew ? SLEEP_MS : 0);
+	late = beyond(late, doubtful);
+	/*
+	 * A moment may pass while nobody can run, and how long a freeze lasts is the machine's
+	 * affair. A machine on which all stand still at times without being frozen cannot be
+	 * judged closer.
+	 */
+	if (!is_shifted || subject_patience() > 1)
+		late = beyond(late, certain);
 	subject_check(s->result == s->call->result, "%s (%s) returned %ld, not %ld", s->call->name, who,
 		      s->result, s->call->result);
-	/*
-	 * How long a freeze lasts is the machine's affair; a call begun anew is later than that. A
-	 * machine on which all stand still at times without being frozen cannot be judged closer.
-	 */
-	if ((subject_patience() > 1 || !subject_was_restored()) && late > 0)
-		late = late > s->gaps - s->gaps_before ? late - (s->gaps - s->gaps_before) : 0;
-	subject_check(late > -within && late < within, "%s (%s) ended %.0f ms late (%.0f frozen)",
-		      s->call->name, who, late, s->gaps - s->gaps_before);
+	subject_check(late > -within && late < within,
+		      "%s (%s) ended %.0f ms late (%.0f ms frozen, %.0f more perhaps)", s->call->name, who,
+		      late, certain, doubtful);
 }
 
 static pid_t sleeper(struct sleeper pair[2])

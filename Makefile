@@ -40,7 +40,7 @@ ifneq ($(V),1)
 msg = @printf '  %-8s %s\n' "$(1)" "$(patsubst $O/%,%,$(2))";
 endif
 
-.PHONY: all help install demo check check-unit selftest bench tests sanitize clean dist FORCE
+.PHONY: all help install demo check check-vm check-unit selftest bench tests sanitize clean dist FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -52,6 +52,8 @@ help:
 ## make install     install below DESTDIR and PREFIX (/usr/local)
 ## make demo        install what the build needs, build, checkpoint and restore a program (root)
 ## make check       install what the tests need, build, run every test (root)
+## make check-vm  every test in virtual machines of other kernels and ARM64; ARCH=arm64 KERNEL=6.12
+##                 TESTS=pidfd run part of it
 ## make check-unit  only the tests that need no privilege;  make selftest: only the others
 ## make bench       measure against Debian's criu and this machine's limits (root)
 ## make sanitize    the unit tests under ASan and UBSan
@@ -134,6 +136,9 @@ check:
 	@tools/install-deps test
 	@$(MAKE) --no-print-directory tests
 	@selftests/run.py --output $O
+check-vm:
+	@tools/vm/check $(if $(filter command%,$(origin ARCH)),--arch $(ARCH)) $(if $(KERNEL),--kernel $(KERNEL)) \
+		$(if $(TESTS),--tests '$(TESTS)')
 demo:
 	@tools/install-deps build
 	@$(MAKE) --no-print-directory all

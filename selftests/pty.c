@@ -2,6 +2,7 @@
 /*
  * A pty with both sides in the tree: its number, settings, size, owner and mode; the session
  * and the foreground group that it controls; and descriptors of a terminal that has hung up.
+ * Runs alone, since another test's terminal may take the number meanwhile.
  */
 #include "subject.h"
 

@@ -11,7 +11,8 @@ A test of this directory is one of
   cases/NAME.py        functions test_*(case): whatever needs more: bad input, refusals,
                        killed dumps, subjects ("Run by cases/NAME.py") that need a preparation
 Attributes of such a function: `alone` (no other test beside it), `seconds` (its time limit).
-What runs alone measures time: if it fails on a busy machine, it is said and tried once more.
+What runs alone measures time, or wants a number that others may take: if it fails on a busy
+machine, it is said and tried once more.
 Real programs also go from crbpf to criu and back if criu is there (tools/install-deps test).
 """
 

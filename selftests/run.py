@@ -251,6 +251,7 @@ def parse_arguments():
     settings = parser.parse_args()
     settings.output = os.path.abspath(settings.output)
     os.environ['CRBPF_TEST_PATIENCE'] = str(settings.patience)
+    os.environ['CRBPF_SELFTESTS'] = HERE
     peer = os.path.join(os.path.dirname(HERE), '.output/criu/criu')
     settings.crbpf = command(settings.crbpf or os.path.join(settings.output, 'crbpf'))
     settings.criu = command(settings.criu or (peer if os.path.exists(peer) else ''))

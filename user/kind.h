@@ -119,7 +119,7 @@ struct vma_ops {
 
 /* When a task's state is put back. Every task is through one phase before the next begins. */
 enum task_phase {
-	PHASE_PROCESS,	/* leaders, all memory mapped, before threads: what a process shares */
+	PHASE_PROCESS,	/* leaders: what a process shares */
 	PHASE_THREAD,	/* every thread, still with all privileges */
 	PHASE_CREDS,	/* every thread: who it is; privileges are gone afterwards */
 	PHASE_LAST,	/* every thread: what a change of credentials resets, what forbids the rest */

@@ -183,9 +183,12 @@ static int connect_epoll(struct restore *r, struct new_file *f)
 
 	for (size_t i = 0; i < epfd->n_tfd; i++) {
 		const EventpollTfdEntry *item = epfd->tfd[i];
-		const struct new_file *target = item_file(r, f, item);
+		struct new_file *target = item_file(r, f, item);
 		int rc;
 
+		/* It may be opened by its own connect alone: a pidfd. */
+		if (target && target->fd < 0 && restore_connect(r, target))
+			return r->err->code;
 		if (!target || target->fd < 0)
 			return fail(r->err, 0, "descriptor %u, which it watches, is missing",
 				    item->tfd);

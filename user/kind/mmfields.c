@@ -258,7 +258,6 @@ static void restore_coredump_filter(struct restore *r, const struct new_task *t)
 			 strerror(errno));
 }
 
-/* While there is but one thread: registering then waits for nobody. */
 static int restore_leader(struct restore *r, struct new_task *t, struct batch *batch)
 {
 	const TaskCoreEntry *tc = t->core->tc;

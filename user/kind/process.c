@@ -307,8 +307,6 @@ static int restore_process_part(struct restore *r, struct new_task *t, struct ba
 
 	if (tc->has_loginuid)
 		compare_loginuid(r, t);
-	if (tc->has_personality_value)
-		batch_do(batch, "setting its personality", SYS_personality, tc->personality_value);
 	if (tc->has_child_subreaper)
 		batch_do(batch, "setting the child subreaper", SYS_prctl, PR_SET_CHILD_SUBREAPER,
 			 tc->child_subreaper);
@@ -332,12 +330,15 @@ static void restore_speculation(uint32_t flags, struct batch *batch)
 
 static int restore_thread(struct restore *r, struct new_task *t, struct batch *batch)
 {
+	const TaskCoreEntry *tc = t->process->tasks->core->tc;
 	const ThreadCoreEntry *thread = t->core->thread_core;
 	const char *comm = thread->comm;
 	char name[COMM_MAX + 1] = "";
 
-	if (!comm && t->process->tasks->core->tc)
-		comm = t->process->tasks->core->tc->comm;
+	if (tc && tc->has_personality_value)
+		batch_do(batch, "setting its personality", SYS_personality, tc->personality_value);
+	if (!comm && tc)
+		comm = tc->comm;
 	if (comm) {
 		snprintf(name, sizeof(name), "%s", comm);
 		if (batch_reserve(batch, 1, sizeof(name)))

@@ -18,8 +18,9 @@ static const struct stage restore_stages[] = {
 	{"plan", restore_plan, NULL},         /* who is made by whom, in which order */
 	{"open", restore_open, NULL},         /* open file descriptions and shared memory */
 	{"tree", restore_tree, restore_kill}, /* processes, each with its memory */
+	{"threads", restore_threads, NULL},   /* their other threads, which descriptors may name */
 	{"objects", restore_objects, NULL},   /* descriptors to their owners */
-	{"tasks", restore_tasks, NULL},       /* threads, credentials, all that a task has */
+	{"tasks", restore_tasks, NULL},       /* credentials, all that a task has */
 	{"resume", restore_resume, NULL},     /* registers: the point of no return */
 };
 
@@ -102,4 +103,11 @@ struct new_process *restore_process(const struct restore *r, pid_t pid)
 	uint32_t i = ids_get(&r->pid_index, (uint64_t)pid);
 
 	return i && i != UINT32_MAX ? r->processes[i - 1] : NULL;
+}
+
+bool restore_has_thread(const struct restore *r, pid_t tid)
+{
+	uint32_t i = ids_get(&r->pid_index, (uint64_t)tid);
+
+	return i == UINT32_MAX || (i && !r->processes[i - 1]->is_helper);
 }

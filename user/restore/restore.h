@@ -52,6 +52,7 @@ struct new_file {
 	int born_fd; /* fd when the tree was cloned: a copy stands there in every task; -1 */
 	struct new_process *process; /* the first that has it, NULL if none: a mapped file, a cwd */
 	uint32_t number;             /* its lowest number there */
+	bool is_connected;           /* restore_connect was called for it */
 	void *data;                  /* of the kind, from r->arena */
 };
 
@@ -185,8 +186,9 @@ int restore_open(void *restore,
 int restore_tree(void *restore, struct error *err); /* processes and their memory */
 void restore_kill(void *restore, bool failed,
 		  struct error *err);                  /* undoes the tree unless resumed */
+int restore_threads(void *restore, struct error *err); /* all threads but the leaders */
 int restore_objects(void *restore, struct error *err); /* descriptors to their owners */
-int restore_tasks(void *restore, struct error *err);   /* threads, and the phases of kinds */
+int restore_tasks(void *restore, struct error *err);   /* the phases of kinds */
 int restore_resume(void *restore, struct error *err);  /* registers; the point of no return */
 
 /* --- what stages share --- */
@@ -209,10 +211,17 @@ int restore_message(struct restore *r, enum image_type type, unsigned long long 
 int restore_pagemap(struct restore *r, enum image_type type, unsigned long long number,
 		    struct new_pages **ret_pages, size_t *ret_n, int *ret_fd, struct error *err);
 
+/*
+ * Calls the kind's connect, unless that was done: for the connect of another file which
+ * needs this one as it is going to be. Returns 0 or -errno.
+ */
+int restore_connect(struct restore *r, struct new_file *f);
 /* The description with @id, or NULL. */
 struct new_file *restore_file(const struct restore *r, uint32_t id);
 /* The process with (virtual) @pid, or NULL. */
 struct new_process *restore_process(const struct restore *r, pid_t pid);
+/* Is there a thread with (virtual) @tid, leader or not? Helpers of the plan are none. */
+bool restore_has_thread(const struct restore *r, pid_t tid);
 /* Puts @fown on f->fd (F_SETOWN_EX, F_SETSIG): for a kind's connect. */
 int restore_fown(struct restore *r, int fd, const FownEntry *fown);
 /* The flags that F_SETFL can set (O_APPEND, O_ASYNC, O_NONBLOCK, O_DIRECT, O_NOATIME), put on @fd.

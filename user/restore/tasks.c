@@ -80,15 +80,23 @@ static int clone_threads(struct restore *r, struct new_process *p, struct error 
 	return 0;
 }
 
-int restore_tasks(void *restore, struct error *err)
+int restore_threads(void *restore, struct error *err)
 {
 	struct restore *r = restore;
-	int ret = run_phase(r, PHASE_PROCESS, err);
+	int ret = 0;
 
 	for (size_t i = 0; i < r->n_processes && !ret; i++)
 		if (!r->processes[i]->is_dead)
 			ret = clone_threads(r, r->processes[i], err);
-	for (enum task_phase phase = PHASE_THREAD; phase < TASK_PHASES && !ret; phase++)
+	return ret;
+}
+
+int restore_tasks(void *restore, struct error *err)
+{
+	struct restore *r = restore;
+	int ret = 0;
+
+	for (enum task_phase phase = PHASE_PROCESS; phase < TASK_PHASES && !ret; phase++)
 		ret = run_phase(r, phase, err);
 	return ret;
 }

@@ -4,6 +4,16 @@
 
 #define PIDFS_MAGIC 0x50494446
 
+static __always_inline void set_numbers(struct pidfd_detail *d, struct pid *pid)
+{
+	__u32 level = BPF_CORE_READ(pid, level);
+
+	for (__u32 i = 0; i < RECORD_PIDNS && i <= level; i++) {
+		d->numbers[i] = BPF_CORE_READ(pid_slot(pid, i), nr);
+		d->n_numbers = i + 1;
+	}
+}
+
 int pidfd_detail(void)
 {
 	struct pidfd_detail *d = detail_room(struct pidfd_detail);
@@ -21,6 +31,7 @@ int pidfd_detail(void)
 	inner = pid_slot(pid, BPF_CORE_READ(pid, level));
 	d->pid = (__u64)pid;
 	set_pid(&d->target, pid);
+	set_numbers(d, pid);
 	d->pid_ns = BPF_CORE_READ(inner, ns, ns.inum);
 	d->inner = BPF_CORE_READ(inner, nr);
 	d->is_reaped = !BPF_CORE_READ(pid, tasks[PIDTYPE_PID].first);

@@ -11,6 +11,9 @@ struct pidfd_detail {
 	__u32 is_reaped;	/* no task has this number any more */
 	__u32 is_thread;	/* PIDFD_THREAD */
 	__u32 inner;		/* its number in its own pid namespace */
+	__u32 n_numbers;	/* of those that follow; a task of the first namespace has 1 */
+	__u32 reserved;
+	__s32 numbers[RECORD_PIDNS];	/* from the first namespace inwards */
 };
 
 #endif

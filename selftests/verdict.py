@@ -8,7 +8,7 @@ from case import Failed
 
 # Options of dump that change the verdict, and whether a value follows.
 OPTIONS = {'-j': 0, '--shell-job': 0, '-l': 0, '--file-locks': 0, '-x': 0, '--ext-unix-sk': 0,
-           '--tcp-established': 0, '--link-remap': 0, '--ghost-limit': 1}
+           '--tcp-established': 0, '--link-remap': 0, '--ghost-limit': 1, '--external': 1}
 
 
 def options_of(options):

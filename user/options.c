@@ -119,6 +119,19 @@ static int add_word(struct words *words, const char *word)
 	return 0;
 }
 
+/* "pidfd[4242]". CRIU's other types would change what is done: none is ignored in silence. */
+static bool is_external(const char *value)
+{
+	static const char type[] = "pidfd[";
+	const char *id = value + strlen(type);
+	size_t digits;
+
+	if (strncmp(value, type, strlen(type)))
+		return false;
+	digits = strspn(id, "0123456789");
+	return digits && !strcmp(id + digits, "]");
+}
+
 static int set_value(struct options *opt, const struct option_row *row, const char *value,
 		     struct error *err)
 {
@@ -161,6 +174,15 @@ static int set_value(struct options *opt, const struct option_row *row, const ch
 		if (!ret && fcntl((int)number, F_GETFD) < 0)
 			return fail(err, errno, "option --%s: descriptor %s", row->name, value);
 		*(int *)field = (int)number;
+		break;
+	case VALUE_EXTERNAL:
+		if (!is_external(value)) {
+			fail(err, 0, "option --%s: '%s' is not supported", row->name, value);
+			return fail_hint(err, "pidfd[PID] is");
+		}
+		ret = add_word(field, value);
+		if (ret)
+			return fail(err, ENOMEM, "option --%s", row->name);
 		break;
 	case VALUE_WORDS:
 	case VALUE_OPERANDS:
@@ -333,6 +355,7 @@ void options_deinit(struct options *opt)
 	opt->work_dirfd = -1;
 	pids_deinit(&opt->pids);
 	free(opt->features.word);
+	free(opt->external.word);
 	free(opt->operands.word);
-	opt->features = opt->operands = (struct words){ 0 };
+	opt->features = opt->external = opt->operands = (struct words){ 0 };
 }

@@ -56,6 +56,7 @@ struct options {
 	bool pin, unpin;		/* --pin, --unpin: the BPF programs */
 	bool extra;			/* --extra, --all */
 	struct words features;		/* --feature */
+	struct words external;		/* --external: TYPE[ID], checked */
 	const char *sysroot;		/* --sysroot; NULL: this system */
 	struct words operands;		/* what is no option, where a command takes that */
 	unsigned int timeout;		/* --timeout, seconds for freezing; 10 */

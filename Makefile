@@ -2,6 +2,7 @@
 # crbpf. `make help` lists what can be made; V=1 shows the commands, ARCH=arm64 builds for ARM64.
 
 VERSION  := 0.1
+comma    := ,
 HOSTARCH := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(shell uname -m)))
 ARCH     ?= $(HOSTARCH)
 PREFIX   ?= /usr/local
@@ -24,7 +25,9 @@ endif
 CFLAGS   ?= -O2 -g
 WARN     := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wno-unused-parameter $(WERROR)
 CPPFLAGS += -D_GNU_SOURCE -DCRBPF_VERSION='"$(VERSION)"' -Iuser -I. -I$O -MMD -MP
-LIBS     := -lbpf -lelf -lz -lprotobuf-c -lcap -lxxhash -lnftables -lpthread $(EXTRA_LIBS)
+# libelf may want -lzstd behind it (elfutils 0.189): EXTRA_LIBS
+OWN_LIBS := -lbpf -lelf -lz -lprotobuf-c -lcap -lxxhash $(EXTRA_LIBS)
+LIBS     := $(if $(STATIC),-Wl$(comma)-Bstatic $(OWN_LIBS) -Wl$(comma)-Bdynamic,$(OWN_LIBS)) -lpthread -ldl
 
 PROTO    := $(sort $(wildcard images/*.proto))
 PB_C     := $(PROTO:%.proto=$O/%.pb-c.c)
@@ -57,7 +60,7 @@ help:
 ## make check-unit  only the tests that need no privilege;  make selftest: only the others
 ## make bench       measure against Debian's criu and this machine's limits (root)
 ## make sanitize    the unit tests under ASan and UBSan
-## make ARCH=arm64  build for ARM64
+## make ARCH=arm64  build for ARM64;  STATIC=1: needs no library but the C library
 
 # --- BPF: every bpf/*.bpf.c is linked into one object; details are called from a generated list
 BPF_OBJ := $(BPF_SRC:%.c=$O/%.o)

@@ -8,7 +8,6 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <nftables/libnftables.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,6 +18,7 @@
 #include "check/groups.h"
 #include "check/links.h"
 #include "lib/cleanup.h"
+#include "lib/nft.h"
 
 #ifndef SO_BUF_LOCK
 #define SO_BUF_LOCK 72
@@ -133,23 +133,18 @@ static void nftables(const struct check *c, const struct probe *p, struct answer
 		"add chain inet crbpf input { type filter hook input priority -400; }\n"
 		"add rule inet crbpf input meta mark != 1 drop\n"
 		"delete table inet crbpf\n";
-	struct nft_ctx *nft;
+	struct nft nft;
 	const char *words;
 
 	if (scratch_enter(CLONE_NEWNET, a))
 		return;
-	nft = nft_ctx_new(NFT_CTX_DEFAULT);
-	if (!nft || nft_ctx_buffer_output(nft) || nft_ctx_buffer_error(nft)) {
-		answer_unknown(a, "libnftables cannot be started");
-		return;
-	}
-	if (!nft_run_cmd_from_buffer(nft, commands)) {
+	if (nft_open(&nft, &words))
+		answer_unknown(a, "%s", words);
+	else if (!nft_run(&nft, commands, &words))
 		answer_yes(a, "%s", "");
-	} else {
-		words = nft_ctx_get_error_buffer(nft);
+	else
 		answer_no(a, "%.*s", (int)strcspn(words, "\n"), words);
-	}
-	nft_ctx_free(nft);
+	nft_close(&nft);
 }
 
 static void legacy_tables(const struct check *c, const struct probe *p, struct answer *a)

@@ -139,6 +139,23 @@ struct batch;
 int arch_vdso_move(struct batch *batch, const struct vdso *from, const struct vdso *to,
 		   struct error *err);
 
+/* Instructions, up to the most that the functions below make. */
+#define ARCH_CODE_MAX 32
+struct arch_code {
+	size_t size;
+	unsigned char bytes[ARCH_CODE_MAX];
+};
+
+/* A jump to what lies @distance bytes from it, less than 1 MB: it takes the place of a function's start. */
+void arch_vdso_jump(struct arch_code *ret, __s64 distance);
+/* A jump to any address @to, 8-byte aligned itself, that changes no register a callee must keep. */
+void arch_vdso_far_jump(struct arch_code *ret, __u64 to);
+/*
+ * What does the work of the vDSO's function @name by its system call; false if it is
+ * none that has one.
+ */
+bool arch_vdso_system_call(struct arch_code *ret, const char *name);
+
 /* --- cpu.c -------------------------------------------------------------- */
 
 /* Lowest and highest address a mapping may have, found at run time where it varies. */

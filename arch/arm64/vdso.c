@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
 #include "arch/arch.h"
+#include "arch/arm64/insn.h"
 #include "inject/batch.h"
 #include "lib/err.h"
 
@@ -71,4 +73,70 @@ int arch_vdso_move(struct batch *batch, const struct vdso *from, const struct vd
 		code = move_both(batch, &now, to);
 	/* An earlier call has failed: the batch knows which. */
 	return code < 0 ? batch_run(batch, err) : 0;
+}
+
+#define B_IMM26    0x14000000u /* b: words from itself */
+#define LDR_X16_8  0x58000050u /* ldr x16, 8 bytes from here */
+#define BR_X16     0xd61f0200u
+#define MOVZ_X8    0xd2800008u /* with the number from bit 5 on */
+#define RET        0xd65f03c0u
+#define CMN_X4_1   0xb100049fu
+#define B_NE_3     0x54000061u /* over two instructions */
+#define MOV_ENOSYS 0x928004a0u /* mov x0, #-38 */
+
+static void add(struct arch_code *code, __u32 instruction)
+{
+	memcpy(code->bytes + code->size, &instruction, sizeof(instruction));
+	code->size += sizeof(instruction);
+}
+
+/*
+ * One instruction, so that nobody is ever behind half of it. It takes the place of a
+ * landing pad too: a copy of a vDSO is mapped without PROT_BTI.
+ */
+void arch_vdso_jump(struct arch_code *ret, __s64 distance)
+{
+	ret->size = 0;
+	add(ret, B_IMM26 | ((__u32)(distance / 4) & 0x3ffffff));
+}
+
+/* By x16: what it lands on may be "bti c", which lets that register pass as a call. */
+void arch_vdso_far_jump(struct arch_code *ret, __u64 to)
+{
+	ret->size = 0;
+	add(ret, LDR_X16_8);
+	add(ret, BR_X16);
+	memcpy(ret->bytes + ret->size, &to, sizeof(to));
+	ret->size += sizeof(to);
+}
+
+bool arch_vdso_system_call(struct arch_code *ret, const char *name)
+{
+	static const struct {
+		const char *name;
+		__u32 nr;
+	} calls[] = {
+		{"__kernel_clock_gettime", SYS_clock_gettime},
+		{"__kernel_clock_getres", SYS_clock_getres},
+		{"__kernel_gettimeofday", SYS_gettimeofday},
+		{"__kernel_getrandom", SYS_getrandom},
+	};
+
+	ret->size = 0;
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		if (strcmp(calls[i].name, name))
+			continue;
+		/* getrandom(…, ~0) asks for the size of a state. */
+		if (calls[i].nr == SYS_getrandom) {
+			add(ret, CMN_X4_1);
+			add(ret, B_NE_3);
+			add(ret, MOV_ENOSYS);
+			add(ret, RET);
+		}
+		add(ret, MOVZ_X8 | calls[i].nr << 5);
+		add(ret, ARM64_SVC_0);
+		add(ret, RET);
+		return true;
+	}
+	return false;
 }

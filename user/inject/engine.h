@@ -87,6 +87,13 @@ int injected_sleep(struct injected *task, __u64 pc, long nr, const __u64 args[6]
 		   unsigned int settle_ms, __s64 *ret_result, struct error *err);
 
 /*
+ * Executes one instruction of the task's, with whatever registers it has been given.
+ * Returns 1; 0 if it met memory that is not there, at *@ret_fault, and was not executed;
+ * or -errno. Signals that somebody sends meanwhile are dropped.
+ */
+int injected_step(struct injected *task, __u64 *ret_fault, struct error *err);
+
+/*
  * From now on, until it is let go, no seccomp filter judges the calls of this stopped
  * thread. Takes CAP_SYS_ADMIN, and that this process is under no filter itself. 0 or -errno.
  */

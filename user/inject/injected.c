@@ -130,6 +130,29 @@ int injected_enter(struct injected *task, struct error *err)
 	return injected_resume(task, PTRACE_CONT, err);
 }
 
+int injected_step(struct injected *task, __u64 *ret_fault, struct error *err)
+{
+	for (;;) {
+		siginfo_t info;
+		int status, code = injected_resume(task, PTRACE_SINGLESTEP, err);
+
+		if (code == 0)
+			code = wait_status(task, 0, &status, err);
+		if (code < 0)
+			return code;
+		if (stop_of(task, status) == STOP_TRAP)
+			return 1;
+		if (stop_of(task, status))
+			continue;
+		if (WSTOPSIG(status) != SIGSEGV ||
+		    ptrace(PTRACE_GETSIGINFO, task->tid, NULL, &info))
+			return fail(err, 0, "stopped by signal %d (%s)", WSTOPSIG(status),
+				    strsignal(WSTOPSIG(status)));
+		*ret_fault = (__u64)(unsigned long)info.si_addr;
+		return 0;
+	}
+}
+
 /* Result of the call in whose exit stop the task is. */
 static int read_result(struct injected *task, __s64 *ret_result, struct error *err)
 {

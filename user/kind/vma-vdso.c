@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The vDSO's code. It is stored, for CRIU compares it with the running kernel's;
- * restore puts this kernel's own vDSO at its place (restore/memory.c), and knows it
- * as no mapping.
+ * The vDSO's code. It is stored, for a restore compares it with the running kernel's,
+ * whose own vDSO takes its place (restore/memory.c) and is known as no mapping. That of
+ * another kernel, and the place of its data, are private memory from then on.
  */
 #include <sys/mman.h>
 
@@ -10,6 +10,7 @@
 #include "restore/area.h"
 #include "snapshot.h"
 #include "vma.pb-c.h"
+#include "vmaflags.h"
 
 static bool vma_vdso_claims(const struct vma *v)
 {
@@ -24,17 +25,26 @@ static int vma_vdso_describe(struct dump *d, const struct process *p, struct vma
 	return 0;
 }
 
+/* Only what another kernel's is asked for: this one's is no mapping (restore/vdso.h). */
 static bool vma_vdso_owns(const VmaEntry *entry)
 {
-	return false;
+	return entry->status & (AREA_VDSO | AREA_VVAR);
+}
+
+static int vma_vdso_map(struct restore *r, struct new_task *t, const struct new_vma *v, int fd,
+			struct batch *batch)
+{
+	return vma_map(v, MAP_PRIVATE | MAP_ANONYMOUS, -1, batch);
 }
 
 const struct kind kind_vma_vdso = {
 	.name = "vma-vdso",
-	.vma = &(const struct vma_ops){
-		.claims = vma_vdso_claims,
-		.pages = VMA_PAGES_ALL,
-		.describe = vma_vdso_describe,
-		.owns = vma_vdso_owns,
-	},
+	.vma =
+		&(const struct vma_ops){
+			.claims = vma_vdso_claims,
+			.pages = VMA_PAGES_ALL,
+			.describe = vma_vdso_describe,
+			.owns = vma_vdso_owns,
+			.map = vma_vdso_map,
+		},
 };

@@ -13,6 +13,7 @@
 
 #include "lib/err.h"
 #include "mm.pb-c.h"
+#include "restore/memory.h"
 #include "restore/plan.h"
 #include "restore/restore.h"
 
@@ -238,7 +239,7 @@ static void mark_written(struct new_process *p, uint64_t page_size)
 		       p->pages[j].start + p->pages[j].count * page_size <= v->entry->start)
 			j++;
 		v->has_pages = j < p->n_pages && p->pages[j].start < v->entry->end;
-		v->map_prot = (int)v->entry->prot | (v->has_pages ? PROT_WRITE : 0);
+		v->map_prot = memory_map_prot(v);
 	}
 }
 

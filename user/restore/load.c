@@ -244,12 +244,18 @@ static int load_vmas(struct restore *r, struct new_process *p, struct error *err
 		if (entry->status & AREA_GUARD)
 			p->guards[p->n_guards++] = entry;
 		else if (entry->status & AREA_VDSO)
-			p->vdso.text = entry->start, p->vdso.text_size = entry->end - entry->start;
+			p->vdso_entry = entry;
 		else if (entry->status & AREA_VVAR)
-			p->vdso.vvar = entry->start, p->vdso.vvar_size = entry->end - entry->start;
+			p->vvar_entry = entry;
 		else
 			p->vmas[p->n_vmas++] = (struct new_vma){.entry = entry, .fd = -1};
 	}
+	if (p->vdso_entry)
+		p->vdso.text = p->vdso_entry->start,
+		p->vdso.text_size = p->vdso_entry->end - p->vdso_entry->start;
+	if (p->vvar_entry)
+		p->vdso.vvar = p->vvar_entry->start,
+		p->vdso.vvar_size = p->vvar_entry->end - p->vvar_entry->start;
 	return 0;
 }
 

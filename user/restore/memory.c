@@ -103,6 +103,16 @@ static int map_vdso(struct new_process *p, struct batch *batch, struct error *er
 	return ret;
 }
 
+static int filling_prot(int prot, bool has_pages)
+{
+	return has_pages ? (prot | PROT_WRITE) & ~PROT_EXEC : prot;
+}
+
+int memory_map_prot(const struct new_vma *v)
+{
+	return filling_prot((int)v->entry->prot, v->has_pages);
+}
+
 static int protect(struct batch *batch, const VmaEntry *entry, int prot)
 {
 	return batch_call(batch, "protecting %llx-%llx", entry->start, entry->end, ENGINE_SUCCESS,
@@ -154,8 +164,8 @@ static int start_mapping(struct restore *r, struct new_process *p, struct error 
 		if (!v->inherited && v->kind->vma->map)
 			ret = v->kind->vma->map(r, t, v, v->fd, batch)
 				      ?: advise(v, EARLY_ADVICE, batch);
-		else if (v->inherited && v->has_pages && !(v->born_prot & PROT_WRITE))
-			ret = protect(batch, v->entry, v->born_prot | PROT_WRITE);
+		else if (v->inherited && filling_prot(v->born_prot, v->has_pages) != v->born_prot)
+			ret = protect(batch, v->entry, filling_prot(v->born_prot, v->has_pages));
 	}
 	ret = ret ?: drop_pages(r, p, batch);
 	return batch_start(batch, err) ?: ret;
@@ -200,7 +210,7 @@ static int current_prot(const struct new_vma *v)
 {
 	if (!v->inherited)
 		return v->map_prot;
-	return v->born_prot | (v->has_pages ? PROT_WRITE : 0);
+	return filling_prot(v->born_prot, v->has_pages);
 }
 
 static int start_finishing(struct new_process *p, struct error *err)

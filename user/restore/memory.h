@@ -11,7 +11,15 @@
 
 struct error;
 struct new_process;
+struct new_vma;
 struct restore;
+
+/*
+ * The protection that @v has while its pages are filled: none may be executed before it
+ * is complete, or a processor whose instruction cache does not see writes runs what
+ * was there before.
+ */
+int memory_map_prot(const struct new_vma *v);
 
 /* Removes what @p got from the one that cloned it, but for the engine, the vDSO and what it
  * inherits. */

@@ -37,7 +37,7 @@ static int add_span(struct spans *spans, uint64_t start, uint64_t end)
 }
 
 /* The mappings of this process, from which the first task is cloned. */
-static int add_own(struct spans *spans, struct vdso *ret_vdso, struct error *err)
+static int add_own(struct spans *spans, struct error *err)
 {
 	_cleanup_fclose_ FILE *f = fopen("/proc/self/maps", "re");
 	_cleanup_free_ char *line = NULL;
@@ -46,22 +46,9 @@ static int add_own(struct spans *spans, struct vdso *ret_vdso, struct error *err
 
 	if (!f)
 		return fail(err, errno, "cannot open /proc/self/maps");
-	memset(ret_vdso, 0, sizeof(*ret_vdso));
-	while (getline(&line, &room, f) > 0) {
-		if (sscanf(line, "%llx-%llx", &start, &end) != 2)
-			continue;
-		if (add_span(spans, start, end))
+	while (getline(&line, &room, f) > 0)
+		if (sscanf(line, "%llx-%llx", &start, &end) == 2 && add_span(spans, start, end))
 			return fail(err, ENOMEM, "cannot plan the restore");
-		/* Data comes in several mappings: [vvar], [vvar_vclock]. */
-		if (strstr(line, "[vvar")) {
-			if (!ret_vdso->vvar_size)
-				ret_vdso->vvar = start;
-			ret_vdso->vvar_size = end - ret_vdso->vvar;
-		} else if (strstr(line, "[vdso]")) {
-			ret_vdso->text = start;
-			ret_vdso->text_size = end - start;
-		}
-	}
 	return 0;
 }
 
@@ -80,7 +67,7 @@ static int add_process(struct spans *spans, const struct new_process *p)
 static int plan_engine(struct restore *r, struct error *err)
 {
 	struct spans spans = {0};
-	int ret = add_own(&spans, &r->vdso, err);
+	int ret = add_own(&spans, err);
 
 	for (size_t i = 0; i < r->n_processes && !ret; i++)
 		if (add_process(&spans, r->processes[i]))
@@ -145,8 +132,8 @@ int restore_plan(void *restore, struct error *err)
 {
 	struct restore *r = restore;
 	int ret = plan_births(r, r->opt->shell_job, err) ?: number_helpers(r, err) ?:
-		  plan_engine(r, err) ?:
-		  plan_vdso(r, err) ?: plan_inheritance(r, err);
+		  plan_vdso(r, err) ?:
+		  plan_engine(r, err) ?: plan_inheritance(r, err);
 
 	if (!ret)
 		log_plan(r);

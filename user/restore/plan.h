@@ -30,7 +30,10 @@ int plan_births(struct restore *r, bool shell_job, struct error *err);
  */
 int plan_inheritance(struct restore *r, struct error *err);
 
-/* Is the vDSO of every process the one of this kernel? */
+/*
+ * Where the vDSO of every process goes (vdso): its own place if it is that of this
+ * kernel, else a hole (old_vdso, two more vmas).
+ */
 int plan_vdso(struct restore *r, struct error *err);
 
 /* [start, end) of addresses. */

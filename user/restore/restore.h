@@ -38,6 +38,7 @@ struct injected;
 struct kind;
 struct log;
 struct new_process;
+struct old_vdso;
 struct options;
 
 /* tc->task_state of a leader's core. */
@@ -112,7 +113,9 @@ struct new_process {
 	size_t n_vmas;
 	VmaEntry **guards; /* ranges of guard pages inside of vmas */
 	size_t n_guards;
-	struct vdso vdso;        /* where its vDSO belongs; sizes 0: it has none */
+	struct vdso vdso;        /* where this kernel's vDSO belongs; sizes 0: nowhere */
+	VmaEntry *vdso_entry, *vvar_entry; /* that and its data in the image */
+	struct old_vdso *old_vdso; /* another kernel's, which it keeps: vdso.h; NULL */
 	struct new_pages *pages; /* to be written: ascending, offsets too */
 	size_t n_pages;
 	struct new_pages *drops; /* the parent has these pages, it has not: offset is of no use */

@@ -10,6 +10,7 @@
 #include "kind.h"
 #include "lib/err.h"
 #include "restore/restore.h"
+#include "restore/vdso.h"
 
 #define THREAD_FLAGS                                                                               \
 	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM)
@@ -83,7 +84,7 @@ static int clone_threads(struct restore *r, struct new_process *p, struct error 
 int restore_threads(void *restore, struct error *err)
 {
 	struct restore *r = restore;
-	int ret = 0;
+	int ret = vdso_replace(r, err);
 
 	for (size_t i = 0; i < r->n_processes && !ret; i++)
 		if (!r->processes[i]->is_dead)

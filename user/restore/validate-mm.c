@@ -8,9 +8,12 @@
 #include "mm.pb-c.h"
 #include "restore/area.h"
 #include "restore/check.h"
+#include "restore/memory.h"
 #include "restore/restore.h"
 
 #define PROT_ALL (PROT_READ | PROT_WRITE | PROT_EXEC)
+/* No kernel's vDSO has a tenth of it. */
+#define VDSO_MAX (1u << 20)
 
 static int check_range(const struct restore *r, const VmaEntry *entry, struct error *err)
 {
@@ -57,7 +60,8 @@ static int check_vdso(struct restore *r, const struct new_process *p, struct err
 	if (!v->text_size)
 		return 0;
 	if (v->text % r->page_size || v->vvar % r->page_size || v->vvar > r->task_size ||
-	    v->vvar + v->vvar_size != v->text || v->text_size > r->task_size - v->text)
+	    v->vvar + v->vvar_size != v->text || v->text_size > r->task_size - v->text ||
+	    v->text_size > VDSO_MAX || v->vvar_size > VDSO_MAX || v->text_size % r->page_size)
 		return fail(err, 0, "no vDSO can be at %llx and %llx", (unsigned long long)v->text,
 			    (unsigned long long)v->vvar);
 	for (size_t i = 0; i < p->n_vmas; i++)
@@ -120,6 +124,6 @@ int check_memory(struct restore *r, struct new_process *p, struct error *err)
 		ret = check_run(r, p, &p->pages[i], &next, err);
 	for (size_t i = 0; i < p->n_vmas && !ret; i++)
 		p->vmas[i].map_prot =
-			(int)p->vmas[i].entry->prot | (p->vmas[i].has_pages ? PROT_WRITE : 0);
+			memory_map_prot(&p->vmas[i]);
 	return ret;
 }

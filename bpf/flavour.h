@@ -193,5 +193,21 @@ struct anon_vma___family {
 	unsigned long num_children;
 };
 
+/* Messages of sockets: what only the walk of a queue asks for. */
+struct sk_buff___queue {
+	__u8 peeked : 1;
+	unsigned char *data;
+	unsigned int data_len;
+};
+struct sock___queue {
+	int sk_err;
+	int sk_peek_off;
+};
+
+/* only with CONFIG_AF_UNIX_OOB */
+struct unix_sock___oob {
+	struct sk_buff *oob_skb;
+};
+
 #pragma clang attribute pop
 #endif

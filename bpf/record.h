@@ -358,20 +358,30 @@ struct epoll_record {
 	__u64 file;		/* identity of the watched struct file */
 };
 
+enum queue_flags {
+	QUEUE_PEEKED = 1,	/* was peeked at before: an empty packet is then passed over by the next peek */
+	QUEUE_OOB = 2,		/* the byte that MSG_OOB gives */
+	QUEUE_EMBRYO = 4,	/* a connection that nobody has accepted yet */
+	QUEUE_OF_EMBRYO = 8,	/* a message for the connection before it */
+	QUEUE_CLOSED = 16,	/* of an embryo: its client has closed */
+	QUEUE_PAGED = 32,	/* a message that does not lie in one piece: its bytes are not here */
+};
+
 /*
  * A message in the receive queue of a Unix socket, in order; or, of a listener, a connection
- * that nobody has accepted yet.
+ * that nobody has accepted yet, followed by the messages that wait in it, with their bytes.
  */
 struct queue_record {
 	struct record_head head;
 	__u32 message;		/* its place in the queue, from 0 */
 	__u32 n_files;		/* descriptors in flight with it */
-	__u64 peer;		/* of a listener: unix_detail.sk of the client; else 0 */
-	__u32 bytes;		/* unread */
-	__u32 uid, gid;		/* of the sender, as the next: set if credentials are passed */
+	__u64 peer;		/* unix_detail.sk of the client of an embryo, or of the sender */
+	__u32 bytes;		/* unread; of an embryo: how many messages wait in it */
+	__u32 uid, gid;		/* of the sender, as the next: set if credentials are passed; of an
+				   embryo: of who connected */
 	struct record_pid sender;
-	__u32 reserved;
-	__u64 files[];		/* identities of the struct files in flight */
+	__u32 flags;		/* enum queue_flags */
+	__u64 files[];		/* identities of the struct files in flight; QUEUE_OF_EMBRYO: @bytes bytes */
 };
 
 /* Details: each kind's struct stands in bpf/KIND.h. Appended to, never renumbered. */

@@ -38,6 +38,19 @@ static __always_inline void read_queue(struct sock *sk, struct unix_detail *d)
 	d->n_fds = unix_walk.n_fds;
 }
 
+/* Copies the name of @u to @to, UNIX_DETAIL_ADDRESS bytes. Returns its length, 0: it has none. */
+static __always_inline __u32 copy_address(struct unix_sock *u, __u8 *to)
+{
+	struct unix_address *address = BPF_CORE_READ(u, addr);
+	__u32 length = address ? BPF_CORE_READ(address, len) : 0;
+
+	if (length > UNIX_DETAIL_ADDRESS)
+		length = UNIX_DETAIL_ADDRESS;
+	if (length)
+		bpf_probe_read_kernel(to, length, __builtin_preserve_access_index(&address->name[0]));
+	return length;
+}
+
 static __always_inline void read_peer(struct sock *sk, struct unix_detail *d)
 {
 	struct sock *peer = BPF_CORE_READ((struct unix_sock *)sk, peer);
@@ -47,6 +60,9 @@ static __always_inline void read_peer(struct sock *sk, struct unix_detail *d)
 	if (peer) {
 		d->peer_ino = BPF_CORE_READ(peer, sk_socket, file, f_inode, i_ino);
 		d->peer_shutdown = BPF_CORE_READ(peer, sk_shutdown);
+		d->peer_type = BPF_CORE_READ(peer, sk_type);
+		d->peer_address_length =
+			copy_address((struct unix_sock *)peer, d->peer_address);
 	}
 	set_pid(&d->peer_pid, BPF_CORE_READ(sk, sk_peer_pid));
 	d->peer_uid = d->peer_gid = -1;
@@ -59,18 +75,9 @@ static __always_inline void read_peer(struct sock *sk, struct unix_detail *d)
 static __always_inline void read_address(struct sock *sk, struct unix_detail *d)
 {
 	struct unix_sock *u = (struct unix_sock *)sk;
-	struct unix_address *address = BPF_CORE_READ(u, addr);
 	struct inode *inode = BPF_CORE_READ(u, path.dentry, d_inode);
-	__u32 length;
 
-	if (address) {
-		length = BPF_CORE_READ(address, len);
-		if (length > UNIX_DETAIL_ADDRESS)
-			length = UNIX_DETAIL_ADDRESS;
-		d->address_length = length;
-		bpf_probe_read_kernel(d->address, length,
-				      __builtin_preserve_access_index(&address->name[0]));
-	}
+	d->address_length = copy_address(u, d->address);
 	if (!inode)
 		return;
 	d->path_ino = BPF_CORE_READ(inode, i_ino);
@@ -98,6 +105,8 @@ int unix_detail(void)
 	d->backlog = BPF_CORE_READ(sk, sk_ack_backlog);
 	d->max_backlog = BPF_CORE_READ(sk, sk_max_ack_backlog);
 	d->net_ns = sock_net_ns(sk);
+	d->error = BPF_CORE_READ((struct sock___queue *)sk, sk_err);
+	d->peek_off = BPF_CORE_READ((struct sock___queue *)sk, sk_peek_off);
 	d->send_bytes = BPF_CORE_READ(sk, sk_wmem_alloc.refs.counter) - 1;
 	read_queue(sk, d);
 	if (d->state == TCP_LISTEN)

@@ -28,6 +28,11 @@ struct unix_detail {
 	__u32 address_length;	/* bytes of @address in use, the family included; 0 unbound */
 	__u32 path_nlink;
 	__u8 address[UNIX_DETAIL_ADDRESS];	/* struct sockaddr_un */
+	__s32 peek_off;		/* SO_PEEK_OFF; -1: not used */
+	__u32 error;		/* errno that waits to be told (SO_ERROR) */
+	__u32 peer_type;
+	__u32 peer_address_length;
+	__u8 peer_address[UNIX_DETAIL_ADDRESS];
 };
 
 #endif

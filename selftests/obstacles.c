@@ -24,6 +24,7 @@
 #include <sys/ptrace.h>
 #include <sys/sem.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #ifndef CLONE_NEWTIME
 #define CLONE_NEWTIME 0x80
@@ -110,13 +111,26 @@ static int make_multicast(void)
 	return setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &group, sizeof(group)) < 0 ? -1 : fd;
 }
 
-static int make_unix_queue(void)
+/* A file in a connection that nobody has accepted: nothing can read it. */
+static int make_unix_arrival(void)
 {
-	int pair[2];
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	socklen_t len = sizeof(addr.sun_family);
+	int listener = socket(AF_UNIX, SOCK_STREAM, 0), client = socket(AF_UNIX, SOCK_STREAM, 0);
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {0};
+	struct iovec iov = {"x", 1};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+			     .msg_controllen = sizeof(control)};
 
-	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0 || write(pair[0], "x", 1) != 1)
+	*CMSG_FIRSTHDR(&msg) = (struct cmsghdr){CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS};
+	memcpy(CMSG_DATA(CMSG_FIRSTHDR(&msg)), &listener, sizeof(int));
+	if (bind(listener, (void *)&addr, len) < 0 || listen(listener, 1) < 0)
 		return -1;
-	return pair[1];
+	len = sizeof(addr);
+	if (getsockname(listener, (void *)&addr, &len) < 0 ||
+	    connect(client, (void *)&addr, len) < 0 || sendmsg(client, &msg, 0) != 1)
+		return -1;
+	return listener;
 }
 
 static int make_lease(void)
@@ -374,7 +388,7 @@ static const struct obstacle {
 	{"waiting_client", make_waiting_client},
 	{"udp_queue", make_udp_queue},
 	{"multicast", make_multicast},
-	{"unix_queue", make_unix_queue},
+	{"unix_arrival", make_unix_arrival},
 	{"lease", make_lease},
 	{"pidfd", make_pidfd},
 	{"userfaultfd", make_userfaultfd},

@@ -60,6 +60,11 @@ struct file_ops {
 	 */
 	int (*describe)(struct dump *d, struct file *f, FileEntry *entry);
 
+	/*
+	 * Once, before any check: gives files that no table holds but that live all the
+	 * same (in flight in a queue) a process, so that they are opened too.
+	 */
+	int (*adopt)(struct restore *r);
 	/* Checks what the image says before any process exists: ids, paths, ranges. */
 	int (*check)(struct restore *r, struct new_file *f);
 	/*
@@ -73,6 +78,8 @@ struct file_ops {
 	 * signals) or a task of the tree, once per description. f->fd is still open here.
 	 */
 	int (*connect)(struct restore *r, struct new_file *f);
+	/* Every description is connected: what holds references to others (messages in flight). */
+	int (*fill)(struct restore *r, struct new_file *f);
 	/*
 	 * Once per description, after the descriptors stand at their numbers in @t, the
 	 * first process that has it: calls that only an owner can make go into @batch.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Address spaces, descriptor tables and open files of a snapshot. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -305,4 +306,13 @@ int file_copy(struct file *file, struct error *err)
 		return fail_in(err, "process %d: descriptor %u", file->process->pid, file->fd);
 	}
 	return file->copy;
+}
+
+const char *file_proc_path(const struct file *file, char *buf, size_t n)
+{
+	if (file->carrier)
+		snprintf(buf, n, "/proc/self/fd/%d", file->copy);
+	else
+		snprintf(buf, n, "/proc/%d/fd/%u", file->process->pid, file->fd);
+	return buf;
 }

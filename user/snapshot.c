@@ -156,11 +156,25 @@ int snapshot_finish(struct snapshot *snap, pid_t root, const pid_t *pids, size_t
 	return ret;
 }
 
+static void free_flights(struct snapshot *snap)
+{
+	while (snap->flights) {
+		struct snapshot *flight = snap->flights;
+
+		snap->flights = flight->next;
+		/* Its files that were adopted have been closed with the others. */
+		flight->n_files = 0;
+		snapshot_deinit(flight);
+		free(flight);
+	}
+}
+
 void snapshot_deinit(struct snapshot *snap)
 {
 	for (size_t i = 0; i < snap->n_files; i++)
 		if (snap->files[i] && snap->files[i]->copy >= 0)
 			close(snap->files[i]->copy);
+	free_flights(snap);
 	for (size_t i = 0; i < snap->n_tasks; i++)
 		regs_deinit(&snap->tasks[i].regs);
 	builder_free(snap);
@@ -183,4 +197,19 @@ struct process *snapshot_process(const struct snapshot *snap, pid_t pid)
 	uint32_t position = ids_get(&snap->process_index, (uint64_t)pid);
 
 	return position ? snap->processes[position - 1] : NULL;
+}
+
+int snapshot_add_file(struct snapshot *snap, struct file *f, uint64_t file)
+{
+	size_t n = snap->n_files;
+	struct file **files = arena_alloc(&snap->arena, (n + 2) * sizeof(*files));
+
+	if (!files || ids_set(&snap->file_index, file, (uint32_t)n + 1))
+		return -ENOMEM;
+	memcpy(files, snap->files, n * sizeof(*files));
+	f->id = (uint32_t)n + 1;
+	files[n] = f;
+	snap->files = files;
+	snap->n_files = n + 1;
+	return 0;
 }

@@ -55,8 +55,10 @@ struct file {
 	size_t n_epoll;
 	const struct queue_record **queue;	/* of a Unix socket, in order */
 	size_t n_queue;
-	struct process *process;	/* a process that has it, the one with the lowest vpid */
-	uint32_t fd;			/* its number there */
+	const struct unix_message *messages;	/* filled by dump_flights: one for each of queue */
+	const struct file *carrier;	/* in flight: the socket in whose queue it is; else NULL */
+	struct process *process;	/* a process that has it (its carrier), the one with the lowest vpid */
+	uint32_t fd;			/* its (its carrier's) number there */
 	const struct kind *kind;	/* filled by judge */
 	int copy;			/* filled on demand by file_copy(): a pidfd_getfd copy, else -1 */
 };
@@ -128,6 +130,8 @@ struct snapshot {
 	bool borrows;			/* records outlive the snapshot: they are not copied */
 	struct arena arena;		/* holds every record and table */
 	struct snapshot_builder *builder;	/* between init and finish */
+	struct snapshot *flights;	/* owned: passes over files in flight, linked by next */
+	struct snapshot *next;
 };
 
 int snapshot_init(struct snapshot *snap, struct error *err);
@@ -144,6 +148,8 @@ void snapshot_deinit(struct snapshot *snap);
 
 /* The file with kernel identity @file (an epoll item's, a mapping's), or NULL. */
 struct file *snapshot_file(const struct snapshot *snap, uint64_t file);
+/* Adds @f, which is open in no table, with the next id; @file is its identity. Returns 0 or -ENOMEM. */
+int snapshot_add_file(struct snapshot *snap, struct file *f, uint64_t file);
 /* The process with @pid, or NULL. */
 struct process *snapshot_process(const struct snapshot *snap, pid_t pid);
 
@@ -152,5 +158,8 @@ struct process *snapshot_process(const struct snapshot *snap, pid_t pid);
  * kept in file->copy until the snapshot is freed. Returns it (borrowed), or -errno.
  */
 int file_copy(struct file *file, struct error *err);
+
+/* A path in /proc through which @file can be reached now: "/proc/42/fd/7". Returns @buf. */
+const char *file_proc_path(const struct file *file, char *buf, size_t n);
 
 #endif

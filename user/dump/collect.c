@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "dump/dump.h"
+#include "dump/flight.h"
 #include "dump/freezer.h"
 #include "dump/waits.h"
 #include "lib/cleanup.h"
@@ -46,6 +47,9 @@ int dump_collect(void *dump, struct error *err)
 	for (size_t i = 0; i < d->snap.n_processes; i++)
 		d->snap.processes[i]->pidfd = freezer_pidfd(d->freezer, d->snap.processes[i]->pid);
 	waits_match(d);
+	ret = dump_flights(d);
+	if (ret)
+		return ret;
 	log_info(d->log, "%zu processes, %zu threads, %zu open files, %s BPF programs",
 		 d->snap.n_processes, d->snap.n_tasks, d->snap.n_files,
 		 collector_is_cached(d->collector) ? "pinned" : "freshly loaded");

@@ -306,7 +306,7 @@ uint32_t regfile_name(struct dump *d, struct file *f, bool is_label)
 	};
 	FileEntry entry = FILE_ENTRY__INIT;
 
-	snprintf(proc, sizeof(proc), "/proc/%d/fd/%u", f->process->pid, f->fd);
+	file_proc_path(f, proc, sizeof(proc));
 	if (!is_label && fileref_state(&src.ref) != FILEREF_PRESENT) {
 		src.fd = file_copy(f, d->err);
 		if (src.fd < 0)

@@ -64,7 +64,7 @@ static bool claims(const struct file *f)
 
 static void source_of(const struct file *f, char *proc, size_t n, struct regfile_source *ret)
 {
-	snprintf(proc, n, "/proc/%d/fd/%u", f->process->pid, f->fd);
+	file_proc_path(f, proc, n);
 	*ret = (struct regfile_source){
 		.ref = {.path = f->path,
 			.dev = f->rec->dev,

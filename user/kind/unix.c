@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Unix sockets with nothing in their queues: pairs, listeners, bound and unconnected ones. */
+/* Unix sockets: their state. What waits in them is the matter of dump/unixqueue.c. */
 #include "bpf/unix.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/sockios.h>
 #include <limits.h>
 #include <stddef.h>
@@ -22,10 +23,12 @@
 #include "kind.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "options.h"
 #include "restore/restore.h"
 #include "sk-opts.pb-c.h"
 #include "sk-unix.pb-c.h"
 #include "sockopt.h"
+#include "unixqueue.h"
 #include "unixsk.h"
 
 #ifndef SIOCUNIXFILE
@@ -33,31 +36,15 @@
 #endif
 #define NAME_AT       offsetof(struct sockaddr_un, sun_path)
 #define SHUTDOWN_BOTH 3
+#define UFLAG_EXTERNAL 1 /* CRIU: a peer outside the tree */
 enum { STATE_ESTABLISHED = 1, STATE_CLOSE = 7, STATE_LISTEN = 10 };
-
-static const struct unix_detail *detail_of(const struct file *f)
-{
-	return f->rec->detail_type == DETAIL_UNIX ? f->detail : NULL;
-}
 
 static bool claims(const struct file *f)
 {
-	return f->rec->s_magic == MAGIC_SOCKFS && !file_is_path(f) && detail_of(f);
+	return f->rec->s_magic == MAGIC_SOCKFS && !file_is_path(f) && unix_detail_of(f);
 }
 
 /* --- dump --- */
-
-/* The file of the snapshot whose socket is @sk; pairs mostly stand side by side. */
-static struct file *find_socket(const struct snapshot *snap, const struct file *f, uint64_t sk)
-{
-	struct file *other;
-	size_t step = 0;
-
-	while (sk && (other = file_near(snap, f, &step)))
-		if (detail_of(other) && detail_of(other)->sk == sk)
-			return other;
-	return NULL;
-}
 
 static bool has_name(const struct unix_detail *detail)
 {
@@ -69,44 +56,73 @@ static bool is_path(const struct unix_detail *detail)
 	return has_name(detail) && detail->address[NAME_AT];
 }
 
+/* May it be connected again with a socket of somebody else, who keeps its name? */
+static bool is_external(const struct unix_detail *detail)
+{
+	return detail->type == SOCK_DGRAM && detail->peer_ino &&
+	       detail->peer_address_length > NAME_AT &&
+	       (!detail->peer_address[NAME_AT] || detail->peer_address[NAME_AT] == '/');
+}
+
+static void judge_outside(struct judge *j, const struct file *f, const struct unix_detail *detail)
+{
+	unsigned long long ino = detail->peer_ino;
+
+	if (!is_external(detail))
+		judge_file(j, f, "unix", "checkpoint both sides together, or close it",
+			   "a process outside the tree has its other side (socket:[%llu])", ino);
+	else if (!j->options->ext_unix_sk)
+		judge_file(j, f, "unix", "--ext-unix-sk connects it again with whoever has the name then",
+			   "it sends to a socket outside the tree (socket:[%llu])", ino);
+}
+
 static void judge_peer(struct judge *j, const struct file *f, const struct unix_detail *detail)
 {
-	const struct file *peer = find_socket(j->snap, f, detail->peer);
+	const struct file *peer = unix_find(j->snap, f, detail->peer);
 	bool is_dgram = detail->type == SOCK_DGRAM;
 
 	if (!detail->peer ||
 	    (!peer && !detail->peer_ino && (detail->shutdown == SHUTDOWN_BOTH || is_dgram)))
 		return;
-	if (!peer && !detail->peer_ino)
+	if (!peer && !detail->peer_ino && !unix_listener_of(j->snap, f))
 		judge_file(j, f, "unix", "let the other side accept it",
 			   "its connection was not accepted yet");
-	else if (!peer)
-		judge_file(j, f, "unix", "checkpoint both sides together, or close it",
-			   "a process outside the tree has its other side (socket:[%llu])",
-			   (unsigned long long)detail->peer_ino);
-	else if (is_dgram && detail_of(peer)->peer != detail->sk && !has_name(detail_of(peer)))
+	else if (!peer && detail->peer_ino)
+		judge_outside(j, f, detail);
+	else if (peer && is_dgram && unix_detail_of(peer)->peer != detail->sk &&
+		 !has_name(unix_detail_of(peer)))
 		judge_file(j, f, "unix", NULL,
 			   "it sends to a socket without a name that does not send back to it");
 }
 
+/*
+ * A name says where its file was made; restored is it there. A relative one is only
+ * followed by describe, which knows the directory.
+ */
+static void judge_name(struct judge *j, const struct file *f, const struct unix_detail *detail)
+{
+	struct fileref ref = {.path = (const char *)detail->address + NAME_AT,
+			      .dev = detail->path_dev,
+			      .ino = detail->path_ino,
+			      .nlink = detail->path_nlink};
+
+	if (!is_path(detail) || !detail->path_ino || !detail->path_nlink || *ref.path != '/')
+		return;
+	if (fileref_state(&ref) != FILEREF_PRESENT)
+		judge_file(j, f, "unix", "give the file its name back",
+			   "the file that it was bound to, %s, has another name now", ref.path);
+}
+
 static void judge(struct judge *j, struct file *f)
 {
-	const struct unix_detail *detail = detail_of(f);
+	const struct unix_detail *detail = unix_detail_of(f);
 
 	judge_fown(j, f);
 	if (detail->net_ns != f->process->tasks[0].rec->net_ns)
 		judge_file(j, f, "unix", NULL,
 			   "it belongs to another network namespace than its process");
-	if (detail->state == STATE_LISTEN && detail->backlog)
-		judge_file(j, f, "unix", "let the program accept them",
-			   "%u connections wait to be accepted, which cannot be carried yet",
-			   detail->backlog);
-	else if (detail->receive_skbs)
-		judge_file(j, f, "unix", "let the program read them",
-			   "%u messages (%llu bytes, %u descriptors) wait to be read, which cannot "
-			   "be carried yet",
-			   detail->receive_skbs, (unsigned long long)detail->receive_bytes,
-			   detail->n_fds);
+	judge_unix_queue(j, f);
+	judge_name(j, f, detail);
 	judge_peer(j, f, detail);
 }
 
@@ -126,7 +142,7 @@ static void bound_path(int fd, char path[static PATH_MAX])
 
 static int describe_path(struct dump *d, struct file *f, int fd, UnixSkEntry *usk)
 {
-	const struct unix_detail *detail = detail_of(f);
+	const struct unix_detail *detail = unix_detail_of(f);
 	const char *name = (const char *)usk->name.data;
 	struct fileref ref = {
 		.dev = detail->path_dev, .ino = detail->path_ino, .nlink = detail->path_nlink};
@@ -157,25 +173,71 @@ static int describe_path(struct dump *d, struct file *f, int fd, UnixSkEntry *us
 	return usk->name_dir ? 0 : fail(d->err, ENOMEM, "cannot describe it");
 }
 
-/* As SO_PEERCRED tells: whom its other side, or of a listener its clients, take it for. */
-static void describe_peer(const struct dump *d, const struct file *f, UnixSkEntry *usk)
+/* Was the entry of the socket outside, that @f sends to, written with an earlier file? */
+static bool is_described(const struct dump *d, const struct file *f)
 {
-	const struct unix_detail *detail = detail_of(f);
-	const struct file *peer = find_socket(&d->snap, f, detail->peer);
+	for (size_t i = 0; d->snap.files[i] != f; i++) {
+		const struct unix_detail *other = unix_detail_of(d->snap.files[i]);
 
-	usk->peer = peer ? peer->rec->ino : 0;
-	usk->has_peer_closed = usk->peer_closed = detail->peer && !peer;
+		if (other && other->peer == unix_detail_of(f)->peer)
+			return true;
+	}
+	return false;
+}
+
+/* As CRIU has it: an entry for the socket outside, which nobody in the tree has. */
+static int describe_outside(struct dump *d, const struct file *f)
+{
+	const struct unix_detail *detail = unix_detail_of(f);
+	FileEntry *entry = dump_message(d, &file_entry__descriptor);
+	UnixSkEntry *usk = dump_message(d, &unix_sk_entry__descriptor);
+	int fd = file_copy((struct file *)f, d->err);
+
+	if (fd < 0 || is_described(d, f))
+		return fd < 0 ? fd : 0;
+	if (!entry || !usk || !(usk->fown = dump_message(d, &fown_entry__descriptor)) ||
+	    !(usk->opts = dump_sockopts(d, fd, AF_UNIX, detail->type, 0)))
+		return d->err->code;
+	entry->type = FD_TYPES__UNIXSK;
+	entry->id = usk->id = dump_new_file_id(d);
+	entry->usk = usk;
+	usk->ino = detail->peer_ino;
+	usk->type = detail->peer_type;
+	usk->state = STATE_CLOSE;
+	usk->flags = O_RDWR;
+	usk->uflags = UFLAG_EXTERNAL;
+	usk->has_ns_id = true;
+	usk->ns_id = HOST_NET_NS_ID;
+	usk->name.data = (uint8_t *)detail->peer_address + NAME_AT;
+	usk->name.len = detail->peer_address_length - NAME_AT;
+	return dump_file_entry(d, entry);
+}
+
+/* As SO_PEERCRED tells: whom its other side, or of a listener its clients, take it for. */
+static int describe_peer(struct dump *d, const struct file *f, UnixSkEntry *usk)
+{
+	const struct unix_detail *detail = unix_detail_of(f);
+	const struct file *peer = unix_find(&d->snap, f, detail->peer);
+
+	if (!peer)
+		peer = unix_listener_of(&d->snap, f);
+	usk->peer = peer ? peer->rec->ino : is_external(detail) ? detail->peer_ino : 0;
+	usk->has_peer_closed = usk->peer_closed = detail->peer && !usk->peer;
+	usk->has_error = usk->error = detail->error;
+	if (usk->peer && !peer && describe_outside(d, f))
+		return d->err->code;
 	if (detail->peer_uid == (uint32_t)-1)
-		return;
+		return 0;
 	usk->has_peer_pid = usk->has_peer_uid = usk->has_peer_gid = true;
 	usk->peer_pid = detail->peer_pid.virt;
 	usk->peer_uid = detail->peer_uid;
 	usk->peer_gid = detail->peer_gid;
+	return 0;
 }
 
 static int describe(struct dump *d, struct file *f, FileEntry *entry)
 {
-	const struct unix_detail *detail = detail_of(f);
+	const struct unix_detail *detail = unix_detail_of(f);
 	UnixSkEntry *usk = dump_message(d, &unix_sk_entry__descriptor);
 	int fd = file_copy(f, d->err);
 
@@ -195,7 +257,8 @@ static int describe(struct dump *d, struct file *f, FileEntry *entry)
 		usk->has_shutdown = true;
 		usk->shutdown = (SkShutdown)(detail->shutdown & SHUTDOWN_BOTH);
 	}
-	describe_peer(d, f, usk);
+	if (describe_peer(d, f, usk) || (detail->state == STATE_LISTEN && dump_unix_pending(d, f, usk)))
+		return d->err->code;
 	usk->name.data = arena_alloc(&d->arena, sizeof(detail->address));
 	if (!usk->name.data)
 		return fail(d->err, ENOMEM, "cannot describe it");
@@ -205,7 +268,9 @@ static int describe(struct dump *d, struct file *f, FileEntry *entry)
 	if (!usk->opts)
 		return d->err->code;
 	entry->usk = usk;
-	return is_path(detail) ? describe_path(d, f, fd, usk) : 0;
+	if (is_path(detail) && describe_path(d, f, fd, usk))
+		return d->err->code;
+	return dump_unix_queue(d, f);
 }
 
 /* --- restore --- */
@@ -227,9 +292,9 @@ static int check(struct restore *r, struct new_file *f)
 	if (usk->name_dir && !is_absolute_path(usk->name_dir))
 		return fail(r->err, 0, "`%s' is no absolute path", usk->name_dir);
 	if (usk->uflags)
-		return fail(r->err, 0, "external sockets (flags %#x) cannot be restored yet",
+		return fail(r->err, 0, "a socket with the flags %#x cannot be restored yet",
 			    usk->uflags);
-	return unix_add(r, f) ?: check_sockopts(r, usk->opts);
+	return check_sockopts(r, usk->opts);
 }
 
 static int open_socket(struct restore *r, struct new_file *f)
@@ -241,7 +306,7 @@ static int connect_socket(struct restore *r, struct new_file *f)
 {
 	const UnixSkEntry *usk = f->entry->usk;
 
-	return unix_connect(r, f) ?: connect_fown_flags(r, f, usk->fown, usk->flags);
+	return connect_fown_flags(r, f, usk->fown, usk->flags);
 }
 
 /* The address as it is bound; an abstract one begins with @ in place of the NUL. */
@@ -265,8 +330,9 @@ static void state(const struct file *f, const struct snapshot *snap, FILE *out)
 
 	if (!detail)
 		return;
-	fprintf(out, "type %u state %u peer %llu queued %llu", detail->type, detail->state,
-		(unsigned long long)detail->peer_ino, (unsigned long long)detail->receive_bytes);
+	fprintf(out, "type %u state %u peer %llu queued %llu messages %u", detail->type,
+		detail->state, (unsigned long long)detail->peer_ino,
+		(unsigned long long)detail->receive_bytes, detail->receive_skbs);
 	if (detail->n_fds)
 		fprintf(out, " fds %u", detail->n_fds);
 	if (detail->address_length > offsetof(struct sockaddr_un, sun_path)) {
@@ -281,9 +347,11 @@ static const struct file_ops file_ops = {
 	.judge = judge,
 	.state = state,
 	.describe = describe,
+	.adopt = unix_adopt,
 	.check = check,
 	.open = open_socket,
 	.connect = connect_socket,
+	.fill = unix_fill_all,
 };
 
 const struct kind kind_unix = {.name = "unix", .file = &file_ops};

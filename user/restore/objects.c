@@ -53,6 +53,18 @@ static int connect_files(struct restore *r, struct error *err)
 	return 0;
 }
 
+static int fill_files(struct restore *r, struct error *err)
+{
+	for (size_t i = 0; i < r->n_files; i++) {
+		struct new_file *f = r->files[i];
+
+		if (f->process && f->kind->file->fill && f->kind->file->fill(r, f))
+			return fail_in(err, "process %d: descriptor %u", f->process->pid,
+				       f->number);
+	}
+	return 0;
+}
+
 /* Where the file of each descriptor stands in the task now. The caller frees *@ret. */
 static int list_moves(struct restore *r, struct new_process *p, struct fdmove **ret,
 		      struct error *err)
@@ -172,7 +184,7 @@ int restore_objects(void *restore, struct error *err)
 {
 	struct restore *r = restore;
 
-	return connect_files(r, err) ?: move_all(r, err) ?: install_files(r, err);
+	return connect_files(r, err) ?: fill_files(r, err) ?: move_all(r, err) ?: install_files(r, err);
 }
 
 int restore_fd_of(const struct new_process *p, const struct new_file *f)

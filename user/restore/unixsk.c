@@ -23,43 +23,26 @@
 #include "sockopt.h"
 
 #define NAME_AT       offsetof(struct sockaddr_un, sun_path)
-#define INO_KEY       (0x5558ULL << 48)
 #define SHUTDOWN_BOTH 3
 enum { STATE_ESTABLISHED = 1, STATE_LISTEN = 10 };
 
 static const struct identity nobody_else = {.uid = -1};
 
-/* What a child is to do, and what came of it. */
-struct job {
-	int type;
-	int fd;
-	int backlog;
-	socklen_t length;
-	struct sockaddr_un address;
-	char directory[PATH_MAX]; /* where a relative name belongs; "" nowhere */
-};
-
-int unix_add(struct restore *r, struct new_file *f)
+struct new_file *unix_by_ino(const struct restore *r, uint32_t ino)
 {
-	uint64_t key = INO_KEY | f->entry->usk->ino;
-
-	if (ids_get(&r->kind_data, key))
-		return fail(r->err, 0, "two sockets have the number %u", f->entry->usk->ino);
-	if (ids_set(&r->kind_data, key, f->id))
-		return fail(r->err, ENOMEM, "cannot plan a socket");
-	return 0;
-}
-
-static struct new_file *by_ino(const struct restore *r, uint32_t ino)
-{
-	uint32_t id = ino ? ids_get(&r->kind_data, INO_KEY | ino) : 0;
+	uint32_t id = ino ? ids_get(&r->kind_data, UNIX_INO_KEY | ino) : 0;
 
 	return id ? restore_file(r, id) : NULL;
 }
 
-static const UnixSkEntry *entry_of(const struct new_file *f)
+const UnixSkEntry *unix_entry(const struct new_file *f)
 {
 	return f->entry->type == FD_TYPES__UNIXSK && f->process ? f->entry->usk : NULL;
+}
+
+struct unix_plan *unix_plan_of(const struct new_file *f)
+{
+	return f->data;
 }
 
 /* What the other side of @usk was told of its maker. */
@@ -84,9 +67,9 @@ static bool same_name(const UnixSkEntry *a, const UnixSkEntry *b)
 	       !strcmp(x, y);
 }
 
-static void job_init(struct job *job, const UnixSkEntry *usk)
+void unix_job_init(struct unix_job *job, const UnixSkEntry *usk)
 {
-	*job = (struct job){.type = usk->type, .fd = -1, .backlog = usk->backlog};
+	*job = (struct unix_job){.type = usk->type, .fd = -1, .backlog = usk->backlog};
 	job->address.sun_family = AF_UNIX;
 	job->length = NAME_AT + usk->name.len;
 	memcpy(job->address.sun_path, usk->name.data, usk->name.len);
@@ -94,7 +77,7 @@ static void job_init(struct job *job, const UnixSkEntry *usk)
 		snprintf(job->directory, sizeof(job->directory), "%s", usk->name_dir);
 }
 
-static int enter(const struct job *job)
+static int enter(const struct unix_job *job)
 {
 	return *job->directory && chdir(job->directory) ? -errno : 0;
 }
@@ -120,7 +103,7 @@ static int do_pairs(void *data)
 
 static int do_bind(void *data)
 {
-	struct job *job = data;
+	struct unix_job *job = data;
 	int rc = enter(job);
 
 	return rc ? rc : bind(job->fd, (struct sockaddr *)&job->address, job->length) ? -errno : 0;
@@ -128,14 +111,14 @@ static int do_bind(void *data)
 
 static int do_listen(void *data)
 {
-	struct job *job = data;
+	struct unix_job *job = data;
 
 	return listen(job->fd, job->backlog) ? -errno : 0;
 }
 
-static int do_connect(void *data)
+int unix_do_connect(void *data)
 {
-	struct job *job = data;
+	struct unix_job *job = data;
 	int rc = enter(job);
 
 	return rc                                                                ? rc
@@ -165,23 +148,30 @@ static int give_file(struct restore *r, const UnixSkEntry *usk, const char *path
 {
 	const FilePermsEntry *perms = usk->file_perms;
 
-	if (usk->has_deleted && usk->deleted)
-		return unlink(path) ? fail(r->err, errno, "cannot remove %s", path) : 0;
 	if (perms && (chmod(path, perms->mode & 07777) || lchown(path, perms->uid, perms->gid)))
 		return fail(r->err, errno, "cannot give %s its owner and mode", path);
 	return 0;
 }
 
-/* Binds @fd to the name in @usk; a socket's file left from before gives way, as with CRIU. */
-static int bind_name(struct restore *r, int fd, const UnixSkEntry *usk)
+int unix_drop_name(struct restore *r, const UnixSkEntry *usk)
 {
 	char path[PATH_MAX + 128];
-	struct job job;
+
+	if (!has_path(usk) || !usk->has_deleted || !usk->deleted)
+		return 0;
+	return unlink(path_of(usk, path)) ? fail(r->err, errno, "cannot remove %s", path) : 0;
+}
+
+/* A socket's file left from before gives way, as with CRIU. */
+int unix_bind_name(struct restore *r, int fd, const UnixSkEntry *usk)
+{
+	char path[PATH_MAX + 128];
+	struct unix_job job;
 	int rc;
 
 	if (!usk->name.len)
 		return 0;
-	job_init(&job, usk);
+	unix_job_init(&job, usk);
 	job.fd = fd;
 	if (has_path(usk)) {
 		path_of(usk, path);
@@ -211,7 +201,7 @@ static int new_socket(struct restore *r, uint32_t type)
 static bool listens_there(const struct restore *r, const UnixSkEntry *usk)
 {
 	for (size_t i = 0; i < r->n_files; i++) {
-		const UnixSkEntry *other = entry_of(r->files[i]);
+		const UnixSkEntry *other = unix_entry(r->files[i]);
 
 		if (other && other->state == STATE_LISTEN && same_name(other, usk))
 			return true;
@@ -254,14 +244,15 @@ static int meet(struct restore *r, const UnixSkEntry *client, const UnixSkEntry 
 	_cleanup_close_ int listener = socket(AF_UNIX, accepted->type | SOCK_CLOEXEC, 0);
 	_cleanup_close_ int fd = socket(AF_UNIX, accepted->type | SOCK_CLOEXEC, 0);
 	char path[PATH_MAX + 128] = "";
-	struct job job;
+	struct unix_job job;
 	int rc;
 
 	if (listener < 0 || fd < 0 || !can_borrow(r, accepted))
 		return -EBUSY;
-	if (client && client->name.len && bind_name(r, fd, client))
+	if (client && client->name.len &&
+	    (unix_bind_name(r, fd, client) || unix_drop_name(r, client)))
 		return r->err->code;
-	job_init(&job, accepted);
+	unix_job_init(&job, accepted);
 	job.fd = listener;
 	job.backlog = 1;
 	if (has_path(accepted))
@@ -273,8 +264,8 @@ static int meet(struct restore *r, const UnixSkEntry *client, const UnixSkEntry 
 		(void)chmod(path, 0777);
 	rc = run_as(r, &listener_is, do_listen, &job, sizeof(job));
 	job.fd = fd;
-	if (!rc && run_as(r, &client_is, do_connect, &job, sizeof(job)))
-		rc = run_as(r, &nobody_else, do_connect, &job, sizeof(job));
+	if (!rc && run_as(r, &client_is, unix_do_connect, &job, sizeof(job)))
+		rc = run_as(r, &nobody_else, unix_do_connect, &job, sizeof(job));
 	if (*path)
 		(void)unlink(path);
 	*ret_accepted = rc ? -1 : accept4(listener, NULL, NULL, SOCK_CLOEXEC);
@@ -284,34 +275,30 @@ static int meet(struct restore *r, const UnixSkEntry *client, const UnixSkEntry 
 	return 0;
 }
 
-static int set_shutdown(struct restore *r, int fd, const UnixSkEntry *usk)
+/* Names the socket and gives it its options. */
+static int finish_one(struct restore *r, struct new_file *f)
 {
-	if (usk->has_shutdown && usk->shutdown && shutdown(fd, usk->shutdown - 1))
-		return fail(r->err, errno, "cannot shut a socket down");
-	return 0;
+	const UnixSkEntry *usk = f->entry->usk;
+	int rc = 0;
+
+	if (usk->type == SOCK_DGRAM)
+		rc = unix_bind_name(r, f->fd, usk) ?: unix_drop_name(r, usk);
+	return rc ?: restore_sockopts(r, f->fd, usk->opts);
 }
 
 /*
- * Names, options and states of @f and the socket it is connected with (NULL: that one was closed).
+ * @f and the socket it is connected with. NULL: that one was closed, which it will be again
+ * when what it had sent has been sent.
  */
 static int finish_connected(struct restore *r, struct new_file *f, struct new_file *peer,
 			    int pair[2])
 {
-	const UnixSkEntry *usk = f->entry->usk, *other = peer ? peer->entry->usk : NULL;
-	int rc = 0;
-
 	f->fd = pair[0];
 	if (peer)
 		peer->fd = pair[1];
 	else
-		close(pair[1]);
-	if (usk->type == SOCK_DGRAM)
-		rc = bind_name(r, f->fd, usk) ?: (peer ? bind_name(r, peer->fd, other) : 0);
-	if (!rc)
-		rc = restore_sockopts(r, f->fd, usk->opts) ?: set_shutdown(r, f->fd, usk);
-	if (!rc && peer)
-		rc = restore_sockopts(r, peer->fd, other->opts) ?: set_shutdown(r, peer->fd, other);
-	return rc;
+		unix_plan_of(f)->feeder = pair[1];
+	return finish_one(r, f) ?: (peer ? finish_one(r, peer) : 0);
 }
 
 /* Two sockets that met at a listener. Leaves them alone if they did not, or cannot any more. */
@@ -334,31 +321,47 @@ static int open_accepted(struct restore *r, struct new_file *f, struct new_file 
 	return 0;
 }
 
+/* Is its name needed, though its file was removed: by who sends to it? */
+static bool is_sent_to(const struct restore *r, const struct new_file *f)
+{
+	if (f->entry->usk->type != SOCK_DGRAM)
+		return false;
+	for (size_t i = 0; i < r->n_files; i++) {
+		const UnixSkEntry *other = unix_entry(r->files[i]);
+
+		if (other && other->peer == f->entry->usk->ino)
+			return true;
+	}
+	return unix_plan_of(f)->n_packets;
+}
+
 static int open_lone(struct restore *r, struct new_file *f)
 {
 	const UnixSkEntry *usk = f->entry->usk;
 	struct identity who = identity_of(usk);
-	struct job job;
+	struct unix_job job;
 	int rc;
 
 	f->fd = new_socket(r, usk->type);
 	if (f->fd < 0)
 		return f->fd;
-	rc = restore_sockopts(r, f->fd, usk->opts) ?: bind_name(r, f->fd, usk);
+	rc = restore_sockopts(r, f->fd, usk->opts) ?: unix_bind_name(r, f->fd, usk);
 	if (!rc && usk->state == STATE_LISTEN) {
-		job_init(&job, usk);
+		unix_job_init(&job, usk);
 		job.fd = f->fd;
 		rc = run_as(r, &who, do_listen, &job, sizeof(job));
 		if (rc)
 			fail(r->err, rc, "cannot listen");
+		rc = rc ?: unix_open_pending(r, f);
 	}
-	return rc ? rc : set_shutdown(r, f->fd, usk);
+	unix_plan_of(f)->drop_name = !rc && is_sent_to(r, f);
+	return rc || unix_plan_of(f)->drop_name ? rc : unix_drop_name(r, usk);
 }
 
 /* The socket that it is connected with, if that one is connected with it too. */
-static struct new_file *mutual_peer(const struct restore *r, const struct new_file *f)
+struct new_file *unix_mutual_peer(const struct restore *r, const struct new_file *f)
 {
-	struct new_file *peer = by_ino(r, f->entry->usk->peer);
+	struct new_file *peer = unix_by_ino(r, f->entry->usk->peer);
 
 	return peer && peer != f && peer->entry->usk->peer == f->entry->usk->ino &&
 			       peer->entry->usk->type == f->entry->usk->type
@@ -380,9 +383,9 @@ static bool is_orphan(const UnixSkEntry *usk)
 static bool is_of_pair(const struct restore *r, const struct new_file *f,
 		       struct new_file **ret_peer)
 {
-	if (!entry_of(f) || f->fd >= 0)
+	if (!unix_entry(f) || f->fd >= 0)
 		return false;
-	*ret_peer = mutual_peer(r, f);
+	*ret_peer = unix_mutual_peer(r, f);
 	return *ret_peer || is_orphan(f->entry->usk);
 }
 
@@ -417,7 +420,21 @@ static int open_pairs(struct restore *r, size_t first, const struct identity *wh
 	if (rc)
 		return fail(r->err, rc, "cannot create a pair of sockets");
 	for (size_t i = 0; i < pairs->n && !rc; i++)
-		rc = finish_connected(r, files[i], mutual_peer(r, files[i]), pairs->pair[i].ends);
+		rc = finish_connected(r, files[i], unix_mutual_peer(r, files[i]), pairs->pair[i].ends);
+	return rc;
+}
+
+/* Listeners first: they make the sockets that wait to be accepted. */
+static int open_lones(struct restore *r, bool listeners)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < r->n_files && !rc; i++) {
+		const UnixSkEntry *usk = unix_entry(r->files[i]);
+
+		if (usk && r->files[i]->fd < 0 && (usk->state == STATE_LISTEN) == listeners)
+			rc = open_lone(r, r->files[i]);
+	}
 	return rc;
 }
 
@@ -437,28 +454,5 @@ int unix_open_all(struct restore *r)
 			rc = open_pairs(r, i, &who);
 		}
 	}
-	for (size_t i = 0; i < r->n_files && !rc; i++)
-		if (entry_of(r->files[i]) && r->files[i]->fd < 0)
-			rc = open_lone(r, r->files[i]);
-	return rc;
-}
-
-int unix_connect(struct restore *r, struct new_file *f)
-{
-	const UnixSkEntry *usk = f->entry->usk;
-	struct new_file *peer = by_ino(r, usk->peer);
-	struct job job;
-	int rc;
-
-	if (!usk->peer || mutual_peer(r, f))
-		return 0;
-	if (!peer)
-		return fail(r->err, 0, "the socket that it is connected with, %u, is missing",
-			    usk->peer);
-	if (usk->type != SOCK_DGRAM || !peer->entry->usk->name.len)
-		return fail(r->err, 0, "it cannot be connected again with socket %u", usk->peer);
-	job_init(&job, peer->entry->usk);
-	job.fd = f->fd;
-	rc = run_as(r, &nobody_else, do_connect, &job, sizeof(job));
-	return rc ? fail(r->err, rc, "cannot connect it with socket %u", usk->peer) : 0;
+	return rc ?: open_lones(r, true) ?: open_lones(r, false);
 }

@@ -175,6 +175,16 @@ static int check_process(struct restore *r, struct new_process *p, rlim_t limit,
 	return ret ? fail_in(err, "process %d", p->pid) : 0;
 }
 
+static int adopt_files(struct restore *r, struct error *err)
+{
+	int ret = 0;
+
+	for (const struct kind *const *k = kinds; *k && !ret; k++)
+		if ((*k)->file && (*k)->file->adopt)
+			ret = (*k)->file->adopt(r);
+	return ret;
+}
+
 /* All entries of files.img that are of a known kind; an unknown one matters if a task has it. */
 static int check_files(struct restore *r, struct error *err)
 {
@@ -293,7 +303,7 @@ int restore_validate(void *restore, struct error *err)
 
 	for (size_t i = 0; i < r->n_processes && !ret; i++)
 		ret = check_process(r, r->processes[i], limit, err);
-	ret = ret ?: check_files(r, err) ?: check_fdinfo(r, err) ?: check_rest(r, err) ?:
+	ret = ret ?: adopt_files(r, err) ?: check_files(r, err) ?: check_fdinfo(r, err) ?: check_rest(r, err) ?:
 	      check_pids(r, err);
 	if (!ret)
 		warn_of_cgroups(r);

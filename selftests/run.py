@@ -231,6 +231,21 @@ class Runner:
             kill(pid)
 
 
+def set_pid_max(number):
+    """
+    Returns what was allowed before, or None where that cannot be changed. Numbers are used in
+    turn: with many of them others rarely take a process's before it is restored.
+    """
+    try:
+        with open('/proc/sys/kernel/pid_max', 'r+') as f:
+            before = int(f.read())
+            f.seek(0)
+            f.write(str(number))
+        return before
+    except OSError:
+        return None
+
+
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -277,6 +292,7 @@ def main():
     temp = tempfile.mkdtemp(prefix='crbpf-tests.')
     os.chmod(temp, 0o755)
     runner = Runner(settings, temp)
+    pid_max = None if settings.unit else set_pid_max(4 * 1024 * 1024)
     try:
         runner.run(tests)
     except KeyboardInterrupt:
@@ -284,6 +300,8 @@ def main():
         runner.counts[1] += 1
     finally:
         runner.clean_up()
+        if pid_max:
+            set_pid_max(pid_max)
         if not settings.keep:
             shutil.rmtree(temp, ignore_errors=True)
     print('%d passed, %d failed, %d skipped' % tuple(runner.counts))

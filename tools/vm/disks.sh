@@ -95,7 +95,7 @@ build_root() { # FOLDER ARCH
 	finish_root "$root"
 	cp "$root/usr/bin/busybox" "$1/busybox"
 	[ "$(id -u)" = 0 ] || fake_root=(unshare --user --map-root-user)
-	"${fake_root[@]}" mke2fs -q -t ext4 -O ^has_journal -m 0 -d "$root" "$1/root.ext4" 4G >&2
+	"${fake_root[@]}" mke2fs -q -t ext4 -O ^has_journal -m 0 -d "$root" "$1/root.ext4" 4G >/dev/null
 	rm -rf "$root"
 }
 
@@ -109,7 +109,7 @@ tell_dpkg() { # ROOT DEB...
 		name=$(dpkg-deb -f "$deb" Package)
 		dpkg-deb -f "$deb" | sed '1a Status: install ok installed' >>"$db/status"
 		echo >>"$db/status"
-		dpkg-deb --fsys-tarfile "$deb" | tar -t | sed 's|^\./*|/|' >"$db/info/$name.list"
+		dpkg-deb --fsys-tarfile "$deb" | tar -t | sed 's|^\.||; s|/$||; s|^$|/.|' >"$db/info/$name.list"
 		case $(dpkg-deb -f "$deb" Multi-Arch) in
 		same) mv "$db/info/$name.list" "$db/info/$name:$(dpkg-deb -f "$deb" Architecture).list" ;;
 		esac

@@ -15,25 +15,36 @@
 #define BOLD   "\033[1m"
 #define PLAIN  "\033[0m"
 
+/* The length of the next word; of a list without blanks that fits no line, as much as does. */
+static size_t next_word(const char *text, size_t width)
+{
+	size_t n = strcspn(text, " ");
+	const char *comma;
+
+	while (n > width && (comma = memrchr(text, ',', n - 1)))
+		n = comma + 1 - text;
+	return n;
+}
+
 /* Words of @text from column @at on; further lines begin at @indent. Ends the line. */
 static void print_wrapped(const char *text, size_t at, size_t indent)
 {
-	bool is_first = true;
+	size_t n_blanks = 0;
 
-	while (*text) {
-		size_t n = strcspn(text, " ");
+	for (bool is_first = true; *text; is_first = false) {
+		size_t n = next_word(text, WIDTH - indent);
 
 		if (!is_first && at + 1 + n > WIDTH) {
 			printf("\n%*s", (int)indent, "");
 			at = indent;
-		} else if (!is_first) {
+		} else if (n_blanks) {
 			putchar(' ');
 			at++;
 		}
 		printf("%.*s", (int)n, text);
 		at += n;
-		text += n + strspn(text + n, " ");
-		is_first = false;
+		n_blanks = strspn(text + n, " ");
+		text += n + n_blanks;
 	}
 	putchar('\n');
 }

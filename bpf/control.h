@@ -23,6 +23,7 @@ enum control_flags {
 	CONTROL_FILTER = 8,     /* only processes whose number is a key of map "wanted" */
 	CONTROL_USER_ONLY = 16, /* no kernel threads */
 	CONTROL_WAKE = 32,      /* deadlines of sleeping threads */
+	CONTROL_SHALLOW = 64,   /* twins, and nothing that no verdict depends on */
 };
 
 struct record_control {

@@ -2,9 +2,12 @@
 /* iter/task_file: each descriptor, and the open file description behind it. */
 
 #include "file.h"
+#include "twin.h"
 
 #define ANON_INODE_FS_MAGIC 0x09041934
 #define PIDFS_MAGIC         0x50494446
+#define PIPEFS_MAGIC        0x50495045
+#define SOCKFS_MAGIC        0x534f434b
 #define O_PATH              010000000
 
 #define DETAIL(name) int name##_detail(void);
@@ -37,18 +40,21 @@ static __always_inline void file_anon_name(struct file_record *r)
 }
 
 /* f_owner: part of the file once, allocated when it is first set since 6.12. */
-int file_owner(void)
+static __always_inline struct fown_struct *owner_of(struct file *file)
 {
-	struct file *file = (struct file *)view.file;
 	struct file___owner *embedded = (void *)file;
-	struct file_record *r = &file_now.record;
-	struct fown_struct *owner;
-	struct pid *pid;
 
 	if (bpf_core_field_exists(embedded->f_owner))
-		owner = __builtin_preserve_access_index(&embedded->f_owner);
-	else
-		owner = BPF_CORE_READ(file, f_owner);
+		return __builtin_preserve_access_index(&embedded->f_owner);
+	return BPF_CORE_READ(file, f_owner);
+}
+
+int file_owner(void)
+{
+	struct fown_struct *owner = owner_of((struct file *)view.file);
+	struct file_record *r = &file_now.record;
+	struct pid *pid;
+
 	if (!owner)
 		return 0;
 	pid = BPF_CORE_READ(owner, pid);
@@ -64,9 +70,12 @@ int file_owner(void)
 
 static __always_inline __u32 is_cloexec(struct files_struct *files, __u32 fd)
 {
-	unsigned long *bits = files->fdt->close_on_exec, word = 0;
+	struct fdtable *fdt = files->fdt;
+	unsigned long word = 0;
 
-	bpf_probe_read_kernel(&word, sizeof(word), bits + fd / 64);
+	/* Where the kernel's types have their tags, the verifier takes it for NULL. */
+	if (fdt)
+		bpf_probe_read_kernel(&word, sizeof(word), fdt->close_on_exec + fd / 64);
 	return word >> (fd % 64) & 1;
 }
 
@@ -85,7 +94,6 @@ static __always_inline void file_description(struct file *file)
 	r->f_flags = file->f_flags;
 	r->f_mode = file->f_mode;
 	r->mnt = (__u64)file->f_path.mnt;
-	r->mnt_id = mount_id((struct vfsmount *)r->mnt);
 	r->ino = inode->i_ino;
 	r->size = inode->i_size;
 	r->rdev = inode->i_rdev;
@@ -96,7 +104,39 @@ static __always_inline void file_description(struct file *file)
 	r->dev = sb->s_dev;
 	r->s_magic = sb->s_magic;
 	r->i_private = (__u64)inode->i_private;
+}
+
+static __always_inline bool has_owner(struct file *file)
+{
+	struct file___owner *embedded = (void *)file;
+
+	if (bpf_core_field_exists(embedded->f_owner))
+		return BPF_CORE_READ(embedded, f_owner.pid) || BPF_CORE_READ(embedded, f_owner.signum);
+	return file->f_owner;
+}
+
+static __always_inline bool has_locks(struct file *file)
+{
+	return bpf_core_field_exists(file->f_inode->i_flctx) && file->f_inode->i_flctx;
+}
+
+/* In a shallow pass "pipe:[123]" is made of the number, and their mount says nothing. */
+static __always_inline bool is_nameless(const struct file_record *r)
+{
+	return control.flags & CONTROL_SHALLOW &&
+	       (r->s_magic == PIPEFS_MAGIC || r->s_magic == SOCKFS_MAGIC);
+}
+
+/* What takes more than a load. */
+static __always_inline void file_rest(struct file *file)
+{
+	struct file_record *r = &file_now.record;
+
+	if (!is_nameless(r))
+		r->mnt_id = mount_id((struct vfsmount *)r->mnt);
 	file_anon_name(r);
+	if (has_owner(file))
+		file_owner();
 }
 
 /* Asks every kind; what none knows has no detail, nor has what is open by O_PATH alone. */
@@ -123,7 +163,7 @@ static __always_inline __u64 add_tail(struct file *file)
 		r->detail_offset = sizeof(*r);
 	if (used > DETAIL_ROOM)
 		used = DETAIL_ROOM;
-	if (control.flags & CONTROL_PATHS)
+	if (control.flags & CONTROL_PATHS && !is_nameless(r))
 		length =
 			bpf_d_path((struct path *)&file->f_path, file_now.tail + used, RECORD_PATH);
 	if (length <= 0 || length > RECORD_PATH)
@@ -133,20 +173,78 @@ static __always_inline __u64 add_tail(struct file *file)
 	return sizeof(*r) + used + ((length + 7) & ~7ULL);
 }
 
-static __always_inline int show_file(struct file *file)
+struct twins file_twins;
+struct file_twin file_twin_now;
+
+/* Of these words depends what there is to say of a file that has neither owner nor lock. */
+static __always_inline bool file_key(struct file *file, struct twin_key *key)
+{
+	const struct file_record *r = &file_now.record;
+	if (!(control.flags & CONTROL_SHALLOW) || has_owner(file) || has_locks(file))
+		return false;
+	key->word[0] = as_number(file->f_path.dentry);
+	key->word[1] = as_number(file->f_path.mnt);
+	key->word[2] = as_number(file->f_op);
+	key->word[3] = (__u64)r->f_mode << 32 | r->f_flags;
+	key->word[4] = (__u64)r->i_mode << 32 | r->nlink;
+	key->word[5] = as_number(file->f_inode);
+	return true;
+}
+
+static __always_inline int send_twin(__u32 shape)
+{
+	const struct file_record *r = &file_now.record;
+	struct file_twin *twin = &file_twin_now;
+
+	twin->files = r->files;
+	twin->tgid = r->tgid;
+	twin->tid = r->tid;
+	twin->fd = r->fd;
+	twin->cloexec = r->cloexec;
+	twin->shape = shape;
+	return stream_send(&twin->head, RECORD_FILE_TWIN, view.file, sizeof(*twin), false);
+}
+
+/* All of it. It is a shape for others if nothing but what its key holds was found. */
+static __always_inline int send_file(struct file *file, struct twin_shape *place,
+				     const struct twin_key *key)
 {
 	struct file_record *r = &file_now.record;
 	__u64 size;
 
-	if (control.flags & CONTROL_PARTS && (file_locks() || file_epoll() || file_queue()))
+	file_rest(file);
+	if (control.flags & CONTROL_PARTS && ((has_locks(file) && file_locks()) || file_epoll() ||
+					      file_queue()))
 		return 1;
-	file_owner();
 	if (control.flags & CONTROL_DETAILS)
 		file_kind();
+	if (control.part || r->detail_type || r->anon_name[0])
+		place = NULL;
+	if (place)
+		r->shape = twin_next(&file_twins);
 	size = add_tail(file);
 	if (size > sizeof(file_now))
 		size = sizeof(file_now);
-	return stream_send(&r->head, RECORD_FILE, view.file, size, false);
+	if (stream_send(&r->head, RECORD_FILE, view.file, size, false))
+		return 1;
+	if (place)
+		twin_remember(&file_twins, place, key);
+	return 0;
+}
+
+static __always_inline int show_file(struct file *file)
+{
+	struct twin_shape *place = NULL;
+	struct twin_key key = {};
+	__u32 shape;
+
+	if (file_key(file, &key)) {
+		place = twin_place(&file_twins, &key);
+		shape = twin_find(place, &key);
+		if (shape)
+			return send_twin(shape);
+	}
+	return send_file(file, place, &key);
 }
 
 SEC("crbpf/task_file")
@@ -167,7 +265,8 @@ int crbpf_file(struct bpf_iter__task_file *ctx)
 	files = task->files;
 	r->files = (__u64)files;
 	r->fd = ctx->fd;
-	r->cloexec = is_cloexec(files, ctx->fd);
+	if (!(control.flags & CONTROL_SHALLOW))
+		r->cloexec = is_cloexec(files, ctx->fd);
 	r->tgid = view.tgid;
 	r->tid = files == task->group_leader->files ? view.tgid : view.tid;
 	file_description(file);

@@ -54,6 +54,11 @@ struct restart_block___old {
 	} poll;
 };
 
+/* with CONFIG_SCHED_CORE */
+struct task_struct___core {
+	unsigned long core_cookie;
+};
+
 /* Not on every architecture: the generic entry code, and the flag that has no TIF bit. */
 struct thread_info___entry {
 	unsigned long syscall_work;

@@ -29,7 +29,7 @@ static long count_thread(__u32 i, void *unused)
 	return 0;
 }
 
-static __always_inline void process_threads(struct process_record *r)
+static __always_inline void walk_threads(void)
 {
 	struct list_head *head = __builtin_preserve_access_index(&signals()->thread_head);
 
@@ -39,6 +39,17 @@ static __always_inline void process_threads(struct process_record *r)
 	process_walk.user = BPF_CORE_READ(signals(), utime);
 	process_walk.system = BPF_CORE_READ(signals(), stime);
 	bpf_loop(1 << 22, count_thread, NULL, 0);
+}
+
+static __always_inline __u64 group_mm(void)
+{
+	walk_threads();
+	return process_walk.mm;
+}
+
+static __always_inline void process_threads(struct process_record *r)
+{
+	walk_threads();
 	r->mm = process_walk.mm;
 	r->cpu_virtual_ns = process_walk.user;
 	r->cpu_prof_ns = process_walk.user + process_walk.system;
@@ -91,7 +102,6 @@ int process_signal(void)
 {
 	struct process_record *r = &process_now.record;
 	struct signal_struct *signal = signals();
-	struct sighand_struct *sighand = (struct sighand_struct *)r->sighand;
 
 	r->shared_pending = BPF_CORE_READ(signal, shared_pending.signal.sig[0]);
 	r->itimers[0].value_ns =
@@ -101,11 +111,25 @@ int process_signal(void)
 	r->itimers[1].interval_ns = BPF_CORE_READ(signal, it[1].incr);
 	r->itimers[2].value_ns = BPF_CORE_READ(signal, it[0].expires);
 	r->itimers[2].interval_ns = BPF_CORE_READ(signal, it[0].incr);
-	copy_field(r->rlimits, sizeof(r->rlimits), signal->rlim);
+	return 0;
+}
+
+struct deep_record deep_now;
+
+int process_deep(void)
+{
+	struct deep_record *r = &deep_now;
+	struct sighand_struct *sighand = BPF_CORE_READ(viewed_task(), sighand);
+	struct mm_struct *mm = (struct mm_struct *)group_mm();
+
+	clear(r);
+	copy_field(r->rlimits, sizeof(r->rlimits), signals()->rlim);
 	/* handler, flags, restorer, mask: the order of struct record_sigaction */
 	if (sighand && bpf_core_field_offset(struct k_sigaction, sa.sa_mask) == 24)
 		copy_field(r->actions, sizeof(r->actions), sighand->action);
-	return 0;
+	if (mm)
+		copy_field(r->auxv, sizeof(r->auxv), mm->saved_auxv);
+	return stream_send(&r->head, RECORD_DEEP_PART, view.signal, sizeof(*r), true);
 }
 
 static __always_inline void process_flags(struct mm_struct *mm, struct process_record *r)
@@ -170,7 +194,6 @@ int process_memory(void)
 	r->arg_end = BPF_CORE_READ(mm, arg_end);
 	r->env_start = BPF_CORE_READ(mm, env_start);
 	r->env_end = BPF_CORE_READ(mm, env_end);
-	copy_field(r->auxv, sizeof(r->auxv), mm->saved_auxv);
 	r->def_flags = BPF_CORE_READ(mm, def_flags);
 	r->map_count = BPF_CORE_READ(mm, map_count);
 	r->total_vm = BPF_CORE_READ(mm, total_vm);

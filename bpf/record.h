@@ -44,6 +44,9 @@ enum record_type {
 	RECORD_LOCK_PART,	/* struct lock_record: part of a file */
 	RECORD_EPOLL_PART,	/* struct epoll_record: part of a file */
 	RECORD_QUEUE_PART,	/* struct queue_record: part of a file */
+	RECORD_VMA_TWIN,	/* struct vma_twin: a mapping like one sent before */
+	RECORD_FILE_TWIN,	/* struct file_twin */
+	RECORD_DEEP_PART,	/* struct deep_record: part of a process */
 	RECORD_TYPES
 };
 
@@ -165,6 +168,7 @@ struct task_record {
 	__u64 wake_ns;		/* with COLLECT_WAKE: when a timer ends its sleep, without slack; 0: none does */
 	__u32 wake_clock;	/* what @wake_ns is in */
 	__u32 seccomp_listener;	/* 1: one of its filters asks a supervisor (SECCOMP_FILTER_FLAG_NEW_LISTENER) */
+	__u64 core_cookie;	/* PR_SCHED_CORE: with whom it shares a core; 0: with anybody */
 	__u64 nvcsw;		/* how often it went to sleep so far */
 	__u64 cpu_run_ns;	/* CPU time as the scheduler measures it: that of CPU clocks */
 };
@@ -186,7 +190,7 @@ struct record_itimer {
 	__u64 interval_ns;
 };
 
-/* Everything that a thread group shares. Owner: signal_struct. Parts: siginfo, timers. */
+/* Everything that a thread group shares. Owner: signal_struct. Parts: siginfo, timers, deep. */
 struct process_record {
 	struct record_head head;
 	__u64 mm, sighand;
@@ -210,15 +214,10 @@ struct process_record {
 	__u32 n_timers;		/* timer parts */
 	struct record_itimer itimers[3];	/* real, virtual, prof */
 	__u64 cpu_virtual_ns, cpu_prof_ns;	/* CPU time used so far, the bases of the last two */
-	struct {
-		__u64 cur, max;
-	} rlimits[RECORD_RLIMITS];
-	struct record_sigaction actions[RECORD_SIGNALS];
 
 	/* mm: 0 throughout for a zombie */
 	__u64 start_code, end_code, start_data, end_data, start_brk, brk, start_stack;
 	__u64 arg_start, arg_end, env_start, env_end;
-	__u64 auxv[RECORD_AUXV];
 	__u64 mm_flags;
 	__u64 def_flags;	/* VM_LOCKED if mlockall(MCL_FUTURE) … */
 	__u64 map_count, total_vm, locked_vm, task_size;
@@ -229,6 +228,16 @@ struct process_record {
 	__u64 cwd_ino, root_ino;
 	__u32 cwd_dev, cwd_mnt_id, root_dev, root_mnt_id;
 	struct record_path exe, cwd, root;	/* as /proc shows them */
+};
+
+/* What of a process only its image needs. */
+struct deep_record {
+	struct record_head head;
+	struct {
+		__u64 cur, max;
+	} rlimits[RECORD_RLIMITS];
+	struct record_sigaction actions[RECORD_SIGNALS];
+	__u64 auxv[RECORD_AUXV];	/* 0 throughout for a zombie */
 };
 
 enum siginfo_where { SIGINFO_PRIVATE, SIGINFO_SHARED };
@@ -291,7 +300,19 @@ struct vma_record {
 	__u32 tid;		/* of the thread that was asked: the leader, unless it has ended */
 	__u32 has_relatives;	/* by fork: other processes may share its private pages */
 	__u32 props;		/* enum vma_prop: what stands at other bits of @flags in other kernels */
-	__u32 reserved;
+	__u32 shape;		/* its number, if others may be twins of it; else 0 */
+};
+
+/*
+ * With COLLECT_SHALLOW: a mapping with the kind, flags and file of the one that had this shape
+ * in this pass. What of a record may differ without changing a verdict is not compared:
+ * addresses, reverse maps, offsets of anonymous memory.
+ */
+struct vma_twin {
+	struct record_head head;
+	__u64 start, end;
+	__u32 tgid, tid;
+	__u32 shape, reserved;
 };
 
 enum vma_prop {
@@ -336,6 +357,19 @@ struct file_record {
 	struct record_path path;
 	__u64 mnt;		/* identity of the mount: tells mounts apart that share an id over time */
 	__u64 i_private;	/* identity: what the inode stands for (a namespace, a pid …) */
+	__u32 shape;		/* its number, if others may be twins of it; else 0 */
+	__u32 reserved;
+};
+
+/*
+ * With COLLECT_SHALLOW: a descriptor of the same file by the same path, opened alike, as the one
+ * that had this shape in this pass: no owner, no lock, no detail. The position may differ.
+ */
+struct file_twin {
+	struct record_head head;
+	__u64 files;
+	__u32 tgid, tid, fd, cloexec;
+	__u32 shape, reserved;
 };
 
 enum lock_class { LOCK_POSIX, LOCK_FLOCK, LOCK_OFD, LOCK_LEASE };

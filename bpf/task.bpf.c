@@ -86,6 +86,7 @@ static __always_inline void task_cpus(struct task_struct *task, struct task_reco
 int task_schedule(void)
 {
 	struct task_struct *task = viewed_task();
+	struct task_struct___core *newer = (void *)task;
 	struct task_record *r = &task_now;
 	struct io_context *io = (struct io_context *)r->io_context;
 
@@ -101,6 +102,8 @@ int task_schedule(void)
 	r->default_timer_slack_ns = BPF_CORE_READ(task, default_timer_slack_ns);
 	task_cpus(task, r);
 	r->sched_reset_on_fork = BPF_CORE_READ_BITFIELD_PROBED(task, sched_reset_on_fork);
+	if (bpf_core_field_exists(newer->core_cookie))
+		r->core_cookie = BPF_CORE_READ(newer, core_cookie);
 	if (bpf_core_field_exists(task->mempolicy))
 		r->mempolicy = (__u64)BPF_CORE_READ(task, mempolicy);
 	return 0;
@@ -137,17 +140,24 @@ static __always_inline void task_fds(void)
 	task_now.n_fds = open_fds.n;
 }
 
+static __always_inline bool sends_deep_parts(void)
+{
+	return (control.flags & (CONTROL_PARTS | CONTROL_SHALLOW)) == CONTROL_PARTS;
+}
+
 /* The program: task, then what the whole thread group has in common. */
 static __always_inline int show_task(void)
 {
 	clear(&task_now);
-	if (control.flags & CONTROL_PARTS && (task_signals() || task_groups()))
+	if (sends_deep_parts() && (task_signals() || task_groups()))
 		return 1;
 	task_identity();
 	task_schedule();
 	task_state();
 	task_namespaces();
 	task_creds();
+	if (control.flags & CONTROL_SHALLOW)
+		task_now.creds.n_groups = 0;
 	task_fds();
 	task_wake();
 	return stream_send(&task_now.head, RECORD_TASK, view.task, sizeof(task_now), false);
@@ -189,7 +199,9 @@ static __always_inline int show_process(struct task_struct *task)
 	__u64 size = sizeof(process_now.record);
 
 	clear(&process_now.record);
-	if (control.flags & CONTROL_PARTS && (process_signals() || process_timers()))
+	if (control.flags & CONTROL_PARTS && process_timers())
+		return 1;
+	if (sends_deep_parts() && (process_signals() || process_deep()))
 		return 1;
 	process_identity();
 	process_signal();

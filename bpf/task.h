@@ -32,6 +32,7 @@ int task_signals(void);
 int task_groups(void);
 int process_signals(void);
 int process_timers(void);
+int process_deep(void);
 
 /* The thread group: each fills its fields of process_now.record. */
 int process_identity(void);

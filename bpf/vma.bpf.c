@@ -3,6 +3,7 @@
 
 #include "file.h"
 #include "shmem.h"
+#include "twin.h"
 
 #define VMA_NAME_MAX 256
 
@@ -155,13 +156,91 @@ static __always_inline __u64 add_tail(struct vm_area_struct *vma)
 	return sizeof(*r) + ((used + 7) & ~7U);
 }
 
+struct twins vma_twins;
+struct vma_twin vma_twin_now;
+
+/*
+ * Of these words depends what there is to say of a mapping: its file and by which path it was
+ * opened, or what the kernel maps there; its flags; its name. Where there is more to
+ * it, it is sent whole.
+ */
+static __always_inline bool vma_key(struct vm_area_struct *vma, struct twin_key *key)
+{
+	struct vm_area_struct___named *named = (void *)vma;
+	struct file *file = vma->vm_file;
+
+	if (!(control.flags & CONTROL_SHALLOW) ||
+	    (bpf_core_field_exists(vma->vm_userfaultfd_ctx.ctx) && vma->vm_userfaultfd_ctx.ctx) ||
+	    (bpf_core_field_exists(vma->vm_policy) && vma->vm_policy))
+		return false;
+	if (file) {
+		key->word[0] = as_number(file->f_path.dentry);
+		key->word[1] = as_number(file->f_path.mnt);
+		key->word[2] = vma->vm_pgoff;
+		key->word[3] = file->f_mode;
+	} else {
+		key->word[0] = as_number(vma->vm_ops);
+		key->word[1] = as_number(vma->vm_private_data);
+		if (bpf_core_field_exists(named->anon_name))
+			key->word[3] = as_number(named->anon_name);
+	}
+	key->word[4] = vma->vm_flags;
+	return true;
+}
+
+static __always_inline int send_twin(struct vm_area_struct *vma, __u32 shape)
+{
+	struct vma_twin *twin = &vma_twin_now;
+
+	twin->start = vma->vm_start;
+	twin->end = vma->vm_end;
+	twin->tgid = view.tgid;
+	twin->tid = view.tid;
+	twin->shape = shape;
+	return stream_send(&twin->head, RECORD_VMA_TWIN, as_number(vma->vm_mm), sizeof(*twin), false);
+}
+
+static __always_inline int send_vma(struct vm_area_struct *vma)
+{
+	struct vma_record *r = &vma_now.record;
+	__u64 size;
+
+	r->tgid = view.tgid;
+	r->tid = view.tid;
+	vma_fields(vma);
+	size = add_tail(vma);
+	if (size > sizeof(vma_now))
+		size = sizeof(vma_now);
+	return stream_send(&r->head, RECORD_VMA, as_number(vma->vm_mm), size, false);
+}
+
+static __always_inline int show_vma(struct vm_area_struct *vma)
+{
+	struct twin_shape *place = NULL;
+	struct twin_key key = {};
+	__u32 shape;
+
+	if (vma_key(vma, &key)) {
+		place = twin_place(&vma_twins, &key);
+		shape = twin_find(place, &key);
+		if (shape)
+			return send_twin(vma, shape);
+	}
+	clear(&vma_now.record);
+	if (place)
+		vma_now.record.shape = twin_next(&vma_twins);
+	if (send_vma(vma))
+		return 1;
+	if (place)
+		twin_remember(&vma_twins, place, &key);
+	return 0;
+}
+
 SEC("crbpf/task_vma")
 int crbpf_vma(struct bpf_iter__task_vma *ctx)
 {
 	struct task_struct *task = ctx->task;
 	struct vm_area_struct *vma = ctx->vma;
-	struct vma_record *r = &vma_now.record;
-	__u64 mm, size;
 
 	if (!task || !vma)
 		return 0;
@@ -169,15 +248,7 @@ int crbpf_vma(struct bpf_iter__task_vma *ctx)
 		return 0;
 	vma_at = (__u64)vma;
 	stream_begin(vma_at, (__u64)task->pid);
-	clear(r);
-	r->tgid = view.tgid;
-	r->tid = view.tid;
-	mm = (__u64)vma->vm_mm;
-	vma_fields(vma);
-	size = add_tail(vma);
-	if (size > sizeof(vma_now))
-		size = sizeof(vma_now);
-	if (stream_send(&r->head, RECORD_VMA, mm, size, false))
+	if (show_vma(vma))
 		return 1;
 	return stream_end();
 }

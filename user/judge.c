@@ -53,6 +53,7 @@ void judge_file(struct judge *j, const struct file *file, const char *kind, cons
 {
 	va_list ap;
 
+	file_name(j->snap, j->snap->files[file->id - 1]);
 	va_start(ap, fmt);
 	add(j,
 	    (struct obstacle){ VERDICT_OBSTACLE, file->process, NULL, file, NULL, file->fd, kind, NULL,
@@ -105,12 +106,33 @@ void judge_soften(struct judge *j)
 	j->n_obstacles--;
 }
 
+/* The kinds with a say in tasks, so that a task does not ask all of them. */
+struct judges {
+	void (**task)(struct judge *j, const struct task *t);
+	size_t n;
+};
+
+static int list_judges(struct judges *judges)
+{
+	size_t n = 0;
+
+	for (const struct kind *const *k = kinds; *k; k++)
+		n += (*k)->task && (*k)->task->judge;
+	judges->task = calloc(n + 1, sizeof(*judges->task));
+	for (const struct kind *const *k = kinds; *k && judges->task; k++)
+		if ((*k)->task && (*k)->task->judge)
+			judges->task[judges->n++] = (*k)->task->judge;
+	return judges->task ? 0 : -ENOMEM;
+}
+
 static void judge_one_file(struct judge *j, struct file *f)
 {
 	const struct kind *other;
 	char text[256];
 
 	f->kind = kind_of_file(f, &other);
+	if (!f->kind)
+		file_name(j->snap, f);
 	if (other)
 		judge_file(j, f, "descriptor", "report this as a bug of crbpf",
 			   "two kinds claim it, one is %s", other->name);
@@ -137,20 +159,23 @@ static void judge_one_vma(struct judge *j, const struct process *p, struct vma *
 		v->kind->vma->judge(j, p, v);
 }
 
-static void judge_tasks(struct judge *j, const struct process *p)
+static void judge_tasks(struct judge *j, const struct judges *judges, const struct process *p)
 {
 	for (size_t i = 0; i < p->n_tasks; i++)
-		for (const struct kind *const *k = kinds; *k; k++)
-			if ((*k)->task && (*k)->task->judge)
-				(*k)->task->judge(j, &p->tasks[i]);
+		for (size_t k = 0; k < judges->n; k++)
+			judges->task[k](j, &p->tasks[i]);
 }
 
 int judge_run(struct judge *j, struct error *err)
 {
 	struct snapshot *snap = j->snap;
+	struct judges judges = { 0 };
 
+	if (list_judges(&judges))
+		return fail(err, ENOMEM, "cannot judge");
 	for (size_t i = 0; i < snap->n_processes; i++)
-		judge_tasks(j, snap->processes[i]);
+		judge_tasks(j, &judges, snap->processes[i]);
+	free(judges.task);
 	for (size_t i = 0; i < snap->n_mms; i++) {
 		for (size_t k = 0; k < snap->mms[i].n_vmas; k++)
 			judge_one_vma(j, snap->mms[i].process, &snap->mms[i].vmas[k]);

@@ -21,6 +21,7 @@ struct log;
 struct options;
 struct process;
 struct snapshot;
+struct surroundings;
 struct task;
 struct vma;
 
@@ -45,6 +46,7 @@ struct judge {
 	const struct options *options;
 	struct snapshot *snap;
 	struct log *log;
+	struct surroundings *around;	/* of the pass; given by the caller */
 	struct arena arena;		/* holds the texts */
 	struct obstacle *list;
 	size_t n;

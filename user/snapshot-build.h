@@ -31,13 +31,19 @@ struct builder_parts {
 struct snapshot_builder {
 	struct builder_parts parts;	/* of the owner that comes next */
 	struct items tasks, processes, files;
-	const struct vma_record **vmas;
+	const struct record_head **vmas;	/* or twins */
 	size_t n_vmas;
 	/* addresses to small ids */
 	struct ids groups;		/* signal_struct: position + 1 in processes.list */
 	struct ids mms, tables, fs, sighands;
 	struct ids inos, devs;		/* halves of a key in snapshot.inodes */
 };
+
+/* The record behind a mapping or file, a twin's being that of its shape; NULL if there is none. */
+const struct vma_record *snapshot_vma_record(const struct snapshot *snap,
+					     const struct record_head *rec);
+const struct file_record *snapshot_file_record(const struct snapshot *snap,
+					       const struct record_head *rec);
 
 int snapshot_build_processes(struct snapshot *snap, pid_t root, const pid_t *pids, size_t n,
 			     struct error *err);

@@ -21,12 +21,19 @@ uint32_t snapshot_inode(struct snapshot *snap, uint32_t dev, uint64_t ino)
 
 /* --- address spaces --- */
 
-static int vma_init(struct snapshot *snap, struct vma *v, const struct vma_record *rec)
+static int vma_init(struct snapshot *snap, struct vma *v, const struct record_head *head)
 {
+	const struct vma_record *rec = snapshot_vma_record(snap, head);
+	const struct vma_twin *twin = (const void *)head;
+
 	*v = (struct vma){ .rec = rec, .start = rec->start, .end = rec->end };
+	if (head->type == RECORD_VMA_TWIN) {
+		v->start = twin->start;
+		v->end = twin->end;
+	}
 	v->path = record_path_text(&rec->head, rec->path);
 	v->anon_name = record_path_text(&rec->head, rec->anon_name);
-	if (!v->path || !v->anon_name || rec->start >= rec->end)
+	if (!v->path || !v->anon_name || v->start >= v->end)
 		return -EPROTO;
 	if (rec->file) {
 		v->object = snapshot_inode(snap, rec->dev, rec->ino);
@@ -36,17 +43,25 @@ static int vma_init(struct snapshot *snap, struct vma *v, const struct vma_recor
 	return 0;
 }
 
+/* Number of the mm of mapping @i, if that of the one before is @last. 0: it is foreign. */
+static uint32_t mm_id(const struct snapshot_builder *b, size_t i, uint32_t last)
+{
+	if (i && b->vmas[i]->owner == b->vmas[i - 1]->owner)
+		return last;
+	return ids_get(&b->mms, b->vmas[i]->owner);
+}
+
 /* Mappings come mm by mm: counts them first, so that each mm has one array of its own. */
 static int count_vmas(struct snapshot *snap, struct error *err)
 {
 	struct snapshot_builder *b = snap->builder;
 
-	for (size_t i = 0; i < b->n_vmas; i++) {
-		uint32_t id = ids_get(&b->mms, b->vmas[i]->head.owner);
+	uint32_t id = 0;
 
+	for (size_t i = 0; i < b->n_vmas; i++) {
+		id = mm_id(b, i, id);
 		if (!id)
-			return fail(err, EAGAIN, "process %u: a mapping of a foreign address space",
-				    b->vmas[i]->tgid);
+			return fail(err, EAGAIN, "a mapping of a foreign address space");
 		snap->mms[id - 1].n_vmas++;
 	}
 	for (size_t i = 0; i < snap->n_mms; i++) {
@@ -64,17 +79,23 @@ static int fill_vmas(struct snapshot *snap, struct error *err)
 {
 	struct snapshot_builder *b = snap->builder;
 
-	for (size_t i = 0; i < b->n_vmas; i++) {
-		const struct vma_record *rec = b->vmas[i];
-		struct mm *mm = &snap->mms[ids_get(&b->mms, rec->head.owner) - 1];
-		struct vma *v = &mm->vmas[mm->n_vmas];
-		int ret = vma_init(snap, v, rec);
+	uint32_t id = 0;
 
+	for (size_t i = 0; i < b->n_vmas; i++) {
+		const struct record_head *rec = b->vmas[i];
+		struct mm *mm;
+		struct vma *v;
+		int ret;
+
+		id = mm_id(b, i, id);
+		mm = &snap->mms[id - 1];
+		v = &mm->vmas[mm->n_vmas];
+		ret = vma_init(snap, v, rec);
 		if (!ret && mm->n_vmas && v->start < v[-1].end)
 			ret = -EPROTO;
 		if (ret)
 			return fail(err, ret, "process %d: mapping %llx: wrong record",
-				    mm->process->pid, (unsigned long long)rec->start);
+				    mm->process->pid, (unsigned long long)v->start);
 		mm->n_vmas++;
 	}
 	return 0;
@@ -112,9 +133,10 @@ int snapshot_build_mms(struct snapshot *snap, struct error *err)
 
 /* A descriptor as it came, with the number of its table. */
 struct slot {
-	uint32_t table;
+	uint32_t table, fd, cloexec;
 	const struct item *item;
-	const struct file_record *rec;
+	const struct file_record *rec;	/* perhaps that of its shape */
+	uint64_t file;			/* identity */
 };
 
 static int compare_slots(const void *a, const void *b)
@@ -123,7 +145,7 @@ static int compare_slots(const void *a, const void *b)
 
 	if (x->table != y->table)
 		return x->table < y->table ? -1 : 1;
-	return x->rec->fd < y->rec->fd ? -1 : x->rec->fd > y->rec->fd;
+	return x->fd < y->fd ? -1 : x->fd > y->fd;
 }
 
 /*
@@ -165,7 +187,7 @@ static struct file *file_create(struct snapshot *snap, const struct slot *slot,
 
 	if (!f)
 		return NULL;
-	*f = (struct file){ .rec = rec, .process = process, .fd = rec->fd, .copy = -1 };
+	*f = (struct file){ .rec = rec, .process = process, .fd = slot->fd, .copy = -1 };
 	f->path = record_path_text(&rec->head, rec->path);
 	if (rec->detail_type && rec->detail_offset < rec->head.size &&
 	    rec->detail_size <= rec->head.size - rec->detail_offset)
@@ -183,7 +205,7 @@ static struct file *file_create(struct snapshot *snap, const struct slot *slot,
 static struct file *file_of_slot(struct snapshot *snap, const struct slot *slot,
 				 struct process *process)
 {
-	uint32_t id = ids_get(&snap->file_index, slot->rec->head.owner);
+	uint32_t id = ids_get(&snap->file_index, slot->file);
 	struct file *f = id ? snap->files[id - 1] : file_create(snap, slot, process);
 
 	if (!f || add_locks(snap, f, slot->item))
@@ -191,7 +213,7 @@ static struct file *file_of_slot(struct snapshot *snap, const struct slot *slot,
 	if (!id) {
 		f->id = (uint32_t)++snap->n_files;
 		snap->files[f->id - 1] = f;
-		if (ids_set(&snap->file_index, slot->rec->head.owner, f->id))
+		if (ids_set(&snap->file_index, slot->file, f->id))
 			return NULL;
 	}
 	return f;
@@ -206,10 +228,10 @@ static int table_fill(struct snapshot *snap, struct fdtable *table, const struct
 	for (size_t i = 0; i < n; i++) {
 		struct fd *fd = &table->fds[i];
 
-		if (i && slots[i].rec->fd == slots[i - 1].rec->fd)
+		if (i && slots[i].fd == slots[i - 1].fd)
 			return fail(err, EAGAIN, "process %d: descriptor %u was seen twice",
-				    table->process->pid, slots[i].rec->fd);
-		*fd = (struct fd){ .number = slots[i].rec->fd, .cloexec = slots[i].rec->cloexec };
+				    table->process->pid, slots[i].fd);
+		*fd = (struct fd){ .number = slots[i].fd, .cloexec = slots[i].cloexec };
 		fd->file = file_of_slot(snap, &slots[i], table->process);
 		if (!fd->file)
 			return fail(err, EPROTO, "process %d: descriptor %u: wrong record",
@@ -254,21 +276,34 @@ static int number_tables(struct snapshot *snap, struct error *err)
 	return ret ? fail(err, ret, "cannot number a descriptor table") : 0;
 }
 
+static struct slot slot_of(const struct snapshot *snap, const struct item *item)
+{
+	const struct ids *tables = &snap->builder->tables;
+	const struct record_head *head = item->rec;
+	const struct file_record *rec = snapshot_file_record(snap, head);
+	const struct file_twin *twin = item->rec;
+
+	if (head->type == RECORD_FILE_TWIN)
+		return (struct slot){ ids_get(tables, twin->files), twin->fd, twin->cloexec,
+				      item, rec, head->owner };
+	return (struct slot){ ids_get(tables, rec->files), rec->fd, rec->cloexec,
+			      item, rec, head->owner };
+}
+
+/* They come in the order of the tables, mostly. */
 static int sort_slots(struct snapshot *snap, struct slot *slots, struct error *err)
 {
-	struct snapshot_builder *b = snap->builder;
+	const struct items *files = &snap->builder->files;
+	bool is_sorted = true;
 
-	for (size_t i = 0; i < b->files.n; i++) {
-		const struct file_record *rec = b->files.list[i].rec;
-
-		slots[i] = (struct slot){ .table = ids_get(&b->tables, rec->files),
-					  .item = &b->files.list[i],
-					  .rec = rec };
+	for (size_t i = 0; i < files->n; i++) {
+		slots[i] = slot_of(snap, &files->list[i]);
 		if (!slots[i].table)
-			return fail(err, EAGAIN, "process %u: descriptor %u of a foreign table",
-				    rec->tgid, rec->fd);
+			return fail(err, EAGAIN, "descriptor %u of a foreign table", slots[i].fd);
+		is_sorted = is_sorted && (!i || compare_slots(&slots[i - 1], &slots[i]) <= 0);
 	}
-	qsort(slots, b->files.n, sizeof(*slots), compare_slots);
+	if (!is_sorted)
+		qsort(slots, files->n, sizeof(*slots), compare_slots);
 	return 0;
 }
 

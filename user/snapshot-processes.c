@@ -83,6 +83,8 @@ static int task_init(struct snapshot *snap, const struct item *item, struct task
 static int process_init(struct snapshot *snap, const struct item *item, struct process *p)
 {
 	const struct process_record *rec = item->rec;
+	const struct deep_record **deep;
+	size_t n;
 	int ret;
 
 	*p = (struct process){ .rec = rec, .pid = rec->pid.host, .vpid = rec->pid.virt, .pidfd = -1 };
@@ -91,8 +93,12 @@ static int process_init(struct snapshot *snap, const struct item *item, struct p
 	p->root = record_path_text(&rec->head, rec->root);
 	if (!p->exe || !p->cwd || !p->root)
 		return -EPROTO;
-	ret = snapshot_parts(snap, item, RECORD_SIGINFO_PART, (const void ***)&p->pending,
-			     &p->n_pending);
+	ret = snapshot_parts(snap, item, RECORD_DEEP_PART, (const void ***)&deep, &n);
+	if (!ret && n)
+		p->deep = deep[0];
+	if (!ret)
+		ret = snapshot_parts(snap, item, RECORD_SIGINFO_PART, (const void ***)&p->pending,
+				     &p->n_pending);
 	return ret ?: snapshot_parts(snap, item, RECORD_TIMER_PART, (const void ***)&p->timers,
 				     &p->n_timers);
 }
@@ -261,6 +267,36 @@ static int build_tree(struct snapshot *snap, struct process *all, size_t n, pid_
 	return 0;
 }
 
+/*
+ * Who has the object with this number first. Zombies hold on to some, but share nothing.
+ * @firsts has a place for each number.
+ */
+static const struct process *first_with(const struct process **firsts, uint32_t id,
+					const struct process *p)
+{
+	if (!id || p->is_zombie)
+		return p;
+	if (!firsts[id])
+		firsts[id] = p;
+	return firsts[id];
+}
+
+static int find_firsts(struct snapshot *snap, struct error *err)
+{
+	const size_t n = snap->n_processes + 1;
+	_cleanup_free_ const struct process **fs = calloc(2 * n, sizeof(*fs));
+
+	if (!fs)
+		return fail(err, ENOMEM, "cannot number what processes share");
+	for (size_t i = 0; i < snap->n_processes; i++) {
+		struct process *p = snap->processes[i];
+
+		p->fs_first = first_with(fs, p->fs_id, p);
+		p->sighand_first = first_with(fs + n, p->sighand_id, p);
+	}
+	return 0;
+}
+
 /* Small ids of what processes share, in the order of the list; the index by pid. */
 static int number_shared(struct snapshot *snap, struct error *err)
 {
@@ -276,7 +312,7 @@ static int number_shared(struct snapshot *snap, struct error *err)
 		    ids_set(&snap->process_index, (uint64_t)p->pid, (uint32_t)i + 1))
 			return fail(err, ENOMEM, "cannot number what processes share");
 	}
-	return 0;
+	return find_firsts(snap, err);
 }
 
 /* One struct process per record, in one array, found by pid and by group. */

@@ -71,9 +71,9 @@ static int add_item(struct snapshot *snap, const struct record_head *rec, struct
 
 static int add_vma(struct snapshot *snap, const struct record_head *rec)
 {
-	const struct vma_record **slot;
+	const struct record_head **slot;
 
-	if (rec->size < sizeof(struct vma_record))
+	if (!snapshot_vma_record(snap, rec))
 		return -EPROTO;
 	slot = array_slot(&snap->builder->vmas, snap->builder->n_vmas, sizeof(*slot));
 	if (!slot)
@@ -92,6 +92,7 @@ int snapshot_add(void *arg, const struct record_head *rec)
 		[RECORD_LOCK_PART] = sizeof(struct lock_record),
 		[RECORD_EPOLL_PART] = sizeof(struct epoll_record),
 		[RECORD_QUEUE_PART] = sizeof(struct queue_record),
+		[RECORD_DEEP_PART] = sizeof(struct deep_record),
 	};
 	struct snapshot *snap = arg;
 	struct snapshot_builder *b = snap->builder;
@@ -105,6 +106,11 @@ int snapshot_add(void *arg, const struct record_head *rec)
 		return add_item(snap, rec, &b->processes, sizeof(struct process_record));
 	case RECORD_FILE:
 		return add_item(snap, rec, &b->files, sizeof(struct file_record));
+	case RECORD_FILE_TWIN:
+		if (!snapshot_file_record(snap, rec))
+			return -EPROTO;
+		return add_item(snap, rec, &b->files, sizeof(struct file_twin));
+	case RECORD_VMA_TWIN:
 	case RECORD_VMA:
 		return add_vma(snap, rec);
 	default:

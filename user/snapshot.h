@@ -29,6 +29,18 @@ struct kind;
 struct process;
 struct snapshot;
 
+/*
+ * Records that others refer to as twins (COLLECT_SHALLOW), by their shapes: borrowed, they
+ * outlive the snapshots.
+ */
+struct shapes {
+	const struct record_head **vmas, **files;	/* by shape - 1 */
+	size_t n_vmas, n_files;
+};
+/* Remembers a record that has a shape; others are none of its business. Returns 0 or -ENOMEM. */
+int shapes_note(struct shapes *shapes, const struct record_head *rec);
+void shapes_deinit(struct shapes *shapes);
+
 /* A thread. */
 struct task {
 	const struct task_record *rec;
@@ -48,7 +60,7 @@ struct file {
 	uint32_t id;			/* in the image: one space for all kinds, from 1 */
 	const struct file_record *rec;	/* of its first descriptor */
 	const void *detail;		/* struct KIND_detail of bpf/KIND.h, or NULL */
-	const char *path;		/* as /proc shows it; "" if none */
+	const char *path;		/* as /proc shows it; "" if none, or not named yet: file_name */
 	const struct lock_record **locks;
 	size_t n_locks;
 	const struct epoll_record **epoll;
@@ -97,6 +109,7 @@ struct mm {
 /* A thread group. */
 struct process {
 	const struct process_record *rec;
+	const struct deep_record *deep;	/* NULL in a scan: no verdict depends on it */
 	pid_t pid, vpid;
 	struct process *parent;		/* NULL: the root of the tree */
 	struct task *tasks;		/* its threads, leader first, then ascending vtid */
@@ -105,6 +118,7 @@ struct process {
 	struct mm *mm;
 	struct fdtable *files;
 	uint32_t fs_id, sighand_id;
+	const struct process *fs_first, *sighand_first;	/* the first of the list that has the same */
 	const struct siginfo_record **pending;	/* the shared queue, in order */
 	size_t n_pending;
 	const struct timer_record **timers;
@@ -128,6 +142,7 @@ struct snapshot {
 	struct ids file_index;		/* struct file to file id: snapshot_file */
 	struct ids process_index;	/* pid to position + 1 in processes: snapshot_process */
 	bool borrows;			/* records outlive the snapshot: they are not copied */
+	const struct shapes *shapes;	/* NULL: no twins are expected */
 	struct arena arena;		/* holds every record and table */
 	struct snapshot_builder *builder;	/* between init and finish */
 	struct snapshot *flights;	/* owned: passes over files in flight, linked by next */
@@ -152,6 +167,9 @@ struct file *snapshot_file(const struct snapshot *snap, uint64_t file);
 int snapshot_add_file(struct snapshot *snap, struct file *f, uint64_t file);
 /* The process with @pid, or NULL. */
 struct process *snapshot_process(const struct snapshot *snap, pid_t pid);
+
+/* Gives a pipe or socket of a shallow pass the path that the kernel would show. */
+void file_name(struct snapshot *snap, struct file *file);
 
 /*
  * A descriptor of this process for the same open file description, by pidfd_getfd,

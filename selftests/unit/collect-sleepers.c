@@ -314,8 +314,8 @@ TEST(outline_of_memory)
 	fd = open(path, O_RDONLY);
 	n = read(fd, auxv, sizeof(auxv));
 	EXPECT_GT(n, 64);
-	EXPECT_LE((size_t)n, sizeof(p->auxv));
-	EXPECT_MEMEQ(p->auxv, auxv, n);
+	EXPECT_LE((size_t)n, sizeof(deep_of(&c, p)->auxv));
+	EXPECT_MEMEQ(deep_of(&c, p)->auxv, auxv, n);
 	EXPECT_EQ(p->map_count, count_records(&c, RECORD_VMA));
 	EXPECT_EQ(p->mm_users, 1);
 	EXPECT_EQ(p->aio_table, 0);

@@ -245,8 +245,8 @@ TEST(attributes)
 		struct rlimit want;
 
 		EXPECT_EQ(prlimit(getpid(), i, NULL, &want), 0); /* inherited */
-		EXPECT_EQ(p->rlimits[i].cur, want.rlim_cur);
-		EXPECT_EQ(p->rlimits[i].max, want.rlim_max);
+		EXPECT_EQ(deep_of(&c, p)->rlimits[i].cur, want.rlim_cur);
+		EXPECT_EQ(deep_of(&c, p)->rlimits[i].max, want.rlim_max);
 	}
 	end_child(pid);
 }

@@ -147,6 +147,13 @@ static __attribute__((unused)) void *part_of(const struct collected *c, const vo
 	FAIL("there is no part %u", at);
 }
 
+/* The last part of a process. */
+__attribute__((unused)) static const struct deep_record *deep_of(const struct collected *c,
+								 const struct process_record *p)
+{
+	return part_of(c, p, (int)p->head.part - 1);
+}
+
 static __attribute__((unused)) const char *path_of(const void *rec, struct record_path path)
 {
 	return path.offset ? (const char *)rec + path.offset : "";

@@ -9,6 +9,7 @@
 #include "lib/err.h"
 #include "options.h"
 #include "snapshot.h"
+#include "surroundings.h"
 #include "vmaflags.h"
 
 /* One process of one thread with one mapping and one descriptor, to be spoiled by the tests. */
@@ -26,6 +27,7 @@ struct fixture {
 	struct fdtable table;
 	struct snapshot snap;
 	struct options options;
+	struct surroundings around;
 	struct judge judge;
 	struct error err;
 };
@@ -45,7 +47,9 @@ static void fixture_init(struct fixture *x)
 	x->mm = (struct mm){ .id = 1, .vmas = &x->vma, .n_vmas = 1, .process = &x->process };
 	x->process = (struct process){ .rec = &x->process_rec, .pid = 42, .vpid = 42,
 				       .tasks = &x->task, .n_tasks = 1, .mm = &x->mm,
-				       .files = &x->table, .fs_id = 1, .sighand_id = 1, .exe = "/x",
+				       .files = &x->table, .fs_id = 1, .sighand_id = 1,
+				       .fs_first = &x->process,
+				       .sighand_first = &x->process, .exe = "/x",
 				       .cwd = "/", .root = "/", .pidfd = -1 };
 	x->processes[0] = &x->process;
 	x->file_rec = (struct file_record){ .fd = 7 };
@@ -57,12 +61,14 @@ static void fixture_init(struct fixture *x)
 	x->table = (struct fdtable){ .id = 1, .fds = &x->fd, .n_fds = 1, .process = &x->process };
 	x->snap = (struct snapshot){ .processes = x->processes, .n_processes = 1, .tasks = &x->task,
 				     .n_tasks = 1, .mms = &x->mm, .n_mms = 1, .files = x->files };
-	x->judge = (struct judge){ .options = &x->options, .snap = &x->snap };
+	x->judge = (struct judge){ .options = &x->options, .snap = &x->snap,
+				   .around = &x->around };
 }
 
 static void fixture_deinit(struct fixture *x)
 {
 	judge_deinit(&x->judge);
+	surroundings_deinit(&x->around);
 	error_deinit(&x->err);
 }
 

@@ -196,6 +196,8 @@ static __u32 control_flags(const struct collector *c)
 		flags |= CONTROL_DETAILS;
 	if (c->flags & COLLECT_WAKE)
 		flags |= CONTROL_WAKE;
+	if (c->flags & COLLECT_SHALLOW)
+		flags |= CONTROL_SHALLOW;
 	return flags;
 }
 

@@ -40,6 +40,14 @@ enum collect_flags {
 	 */
 	COLLECT_WAKE = 512,
 
+	/*
+	 * What a verdict needs, not what an image needs. A mapping or file like one handed over
+	 * before comes as a struct vma_twin or file_twin with its shape; there are no
+	 * siginfo, groups and deep parts (n_groups is 0), no paths of pipes and
+	 * sockets, no cloexec.
+	 */
+	COLLECT_SHALLOW = 1024,
+
 	COLLECT_NO_CACHE = 256,	/* neither use what is pinned nor pin anything */
 };
 

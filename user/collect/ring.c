@@ -13,15 +13,22 @@
 
 static struct tally *tally_of(struct ring *ring, __u64 object)
 {
-	__u32 at = ids_get(&ring->index, object);
 	struct tally *tally;
+	__u32 at;
 
-	if (at)
-		return &ring->tallies[at - 1];
+	/* What belongs together comes together. */
+	if (ring->last < ring->n_tallies && ring->tallies[ring->last].object == object)
+		return &ring->tallies[ring->last];
+	at = ids_get(&ring->index, object);
+	if (at) {
+		ring->last = at - 1;
+		return &ring->tallies[ring->last];
+	}
 	tally = array_add(ring->tallies, ring->n_tallies);
 	if (!tally || ids_set(&ring->index, object, ring->n_tallies))
 		return NULL;
 	tally->object = object;
+	ring->last = ring->n_tallies - 1;
 	return tally;
 }
 
@@ -63,6 +70,8 @@ static int count(struct ring *ring, const struct record_head *rec, bool *ret_sho
 	const struct task_record *task = (const void *)rec;
 	const struct file_record *file = (const void *)rec;
 	const struct vma_record *vma = (const void *)rec;
+	const struct file_twin *file_twin = (const void *)rec;
+	const struct vma_twin *vma_twin = (const void *)rec;
 	int r;
 
 	*ret_shown = false;
@@ -79,6 +88,11 @@ static int count(struct ring *ring, const struct record_head *rec, bool *ret_sho
 		return count_shown(ring, file->files, file->tgid, file->tid, ret_shown);
 	case RECORD_VMA:
 		return count_shown(ring, rec->owner, vma->tgid, vma->tid, ret_shown);
+	case RECORD_FILE_TWIN:
+		return count_shown(ring, file_twin->files, file_twin->tgid, file_twin->tid,
+				   ret_shown);
+	case RECORD_VMA_TWIN:
+		return count_shown(ring, rec->owner, vma_twin->tgid, vma_twin->tid, ret_shown);
 	}
 	return 0;
 }
@@ -87,7 +101,8 @@ static bool is_part(const struct record_head *rec)
 {
 	return rec->type == RECORD_SIGINFO_PART || rec->type == RECORD_TIMER_PART ||
 	       rec->type == RECORD_GROUPS_PART || rec->type == RECORD_LOCK_PART ||
-	       rec->type == RECORD_EPOLL_PART || rec->type == RECORD_QUEUE_PART;
+	       rec->type == RECORD_EPOLL_PART || rec->type == RECORD_QUEUE_PART ||
+	       rec->type == RECORD_DEEP_PART;
 }
 
 static int keep_part(struct ring *ring, const struct record_head *rec)
@@ -163,6 +178,7 @@ void ring_begin(struct ring *ring, __u32 pass)
 	free(ring->tallies);
 	ring->tallies = NULL;
 	ring->n_tallies = 0;
+	ring->last = 0;
 	ids_deinit(&ring->index);
 }
 

@@ -37,6 +37,7 @@ struct ring {
 	__u32 n_parts;
 	struct tally *tallies;	/* of thread groups, descriptor tables and mms */
 	size_t n_tallies;
+	size_t last;		/* found last */
 	struct ids index;	/* their addresses to positions + 1 */
 	int (*record)(void *arg, const struct record_head *rec);
 	void *arg;

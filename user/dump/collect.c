@@ -14,6 +14,7 @@
 #include "lib/err.h"
 #include "lib/log.h"
 #include "options.h"
+#include "surroundings.h"
 
 /* A pass whose records do not add up is repeated so often: nothing moves, so it is not expected. */
 #define PASSES 3
@@ -73,11 +74,16 @@ static void print_obstacle(struct dump *d, const struct obstacle *obstacle)
 int dump_judge(void *dump, struct error *err)
 {
 	struct dump *d = dump;
+	struct surroundings around = { 0 };
 	size_t n;
 	int ret;
 
-	d->judge = (struct judge){ .options = d->opt, .snap = &d->snap, .log = d->log };
+	d->judge = (struct judge){
+		.options = d->opt, .snap = &d->snap, .log = d->log, .around = &around
+	};
 	ret = judge_run(&d->judge, err);
+	d->judge.around = NULL;
+	surroundings_deinit(&around);
 	if (ret)
 		return ret;
 	for (size_t i = 0; i < d->judge.n; i++)

@@ -20,28 +20,19 @@
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "restore/restore.h"
+#include "surroundings.h"
 
 #define CAP_WORDS 2
 #define CAPS      64
 
 /* --- judge --------------------------------------------------------------- */
 
-/* The security label at @path, without what ends it; "" if no module gives labels. */
-static void read_label(const char *path, char *buf, size_t n)
-{
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t got = fd < 0 ? -1 : read(fd, buf, n - 1);
-
-	buf[got > 0 ? got : 0] = '\0';
-	buf[strcspn(buf, "\n")] = '\0';
-}
-
 /* A task restored under a label that allows more than its own would be a hole. */
 static void judge_label(struct judge *j, const struct task *t)
 {
-	char path[64], label[256], own[256];
+	const char *own = surroundings_label(j->around);
+	char path[64], label[256];
 
-	read_label("/proc/thread-self/attr/current", own, sizeof(own));
 	if (!own[0])
 		return;
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/attr/current", t->process->pid, t->tid);

@@ -19,6 +19,7 @@
 #include "regfile.h"
 #include "regfile.pb-c.h"
 #include "restore/restore.h"
+#include "surroundings.h"
 
 static bool claims(const struct file *f)
 {
@@ -29,7 +30,7 @@ static void judge(struct judge *j, struct file *f)
 {
 	struct fileref ref = {
 		.path = f->path, .dev = f->rec->dev, .ino = f->rec->ino, .nlink = f->rec->nlink};
-	const char *hint, *why = fileref_obstacle(j->options, fileref_state(&ref), &hint);
+	const char *hint, *why = fileref_obstacle(j->options, surroundings_state(j->around, &ref), &hint);
 
 	if (why)
 		judge_file(j, f, "fifo", hint, "%s", why);

@@ -56,7 +56,7 @@ static size_t criu_auxv_words(void)
 	return arch_core_machine() == CORE_ENTRY__MARCH__AARCH64 ? 50 : 44;
 }
 
-static int describe_auxv(struct dump *d, const struct process_record *rec, MmEntry *mm)
+static int describe_auxv(struct dump *d, const struct deep_record *rec, MmEntry *mm)
 {
 	size_t n = 0, first = criu_auxv_words();
 
@@ -138,7 +138,7 @@ int dump_mm_fields(struct dump *d, const struct process *p, MmEntry *mm)
 	mm->mm_env_start = rec->env_start;
 	mm->mm_env_end = rec->env_end;
 	describe_flags(p, mm);
-	return describe_auxv(d, rec, mm) ?: describe_exe(d, p, mm);
+	return describe_auxv(d, p->deep, mm) ?: describe_exe(d, p, mm);
 }
 
 /* Registrations stand in the core, not among the fields of the mm. */

@@ -23,6 +23,7 @@
 #include "options.h"
 #include "regfile.pb-c.h"
 #include "restore/restore.h"
+#include "surroundings.h"
 
 #define KMSG    (1u << 20 | 11) /* /dev/kmsg */
 #define NO_SEEK UINT64_MAX      /* an image's position that is not to be set */
@@ -62,16 +63,21 @@ static bool claims(const struct file *f)
 	       (S_ISCHR(f->rec->i_mode) && is_stateless_device(f->rec->rdev));
 }
 
+static struct fileref ref_of(const struct file *f, const char *proc)
+{
+	return (struct fileref){.path = f->path,
+				.dev = f->rec->dev,
+				.ino = f->rec->ino,
+				.nlink = f->rec->nlink,
+				.s_magic = f->rec->s_magic,
+				.proc = proc};
+}
+
 static void source_of(const struct file *f, char *proc, size_t n, struct regfile_source *ret)
 {
 	file_proc_path(f, proc, n);
 	*ret = (struct regfile_source){
-		.ref = {.path = f->path,
-			.dev = f->rec->dev,
-			.ino = f->rec->ino,
-			.nlink = f->rec->nlink,
-			.s_magic = f->rec->s_magic,
-			.proc = proc},
+		.ref = ref_of(f, proc),
 		.mnt_id = f->rec->mnt_id,
 		.mode = f->rec->i_mode,
 		.size = f->rec->size,
@@ -90,9 +96,8 @@ static void judge_proc(struct judge *j, const struct file *f)
 
 	if (f->rec->s_magic != MAGIC_PROC || !pid)
 		return;
-	for (size_t i = 0; i < j->snap->n_processes; i++)
-		if (j->snap->processes[i]->pid == pid)
-			return;
+	if (snapshot_process(j->snap, pid))
+		return;
 	judge_file(j, f, "regfile", NULL,
 		   "it tells of a process outside the tree: at restore that is whoever has the "
 		   "number then");
@@ -112,14 +117,16 @@ static void judge_ghost(struct judge *j, const struct file *f, const char *proc)
 
 static void judge(struct judge *j, struct file *f)
 {
-	struct regfile_source src;
-	enum fileref_state state;
-	const char *why, *hint;
 	char proc[64];
+	const struct fileref ref = ref_of(f, proc);
+	enum fileref_state state = FILEREF_PRESENT;
+	const char *why, *hint;
 
 	judge_fown(j, f);
-	source_of(f, proc, sizeof(proc), &src);
-	state = fileref_state(&src.ref);
+	if (!surroundings_is_present(j->around, &ref)) {
+		snprintf(proc, sizeof(proc), "/proc/%d/fd/%u", f->process->pid, f->fd);
+		state = surroundings_state(j->around, &ref);
+	}
 	why = fileref_obstacle(j->options, state, &hint);
 	if (why)
 		judge_file(j, f, "regfile", hint, "%s", why);

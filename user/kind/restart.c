@@ -60,15 +60,15 @@ static bool is_ignored_by_default(int sig)
  */
 static int64_t next_handler(const struct task *t)
 {
-	const struct process_record *p = t->process->rec;
-	uint64_t mask, pending = t->rec->pending | p->shared_pending;
+	const struct process *p = t->process;
+	uint64_t mask, pending = t->rec->pending | p->rec->shared_pending;
 
 	if (!pending || dump_sigmask(t, &mask))
 		return -1;
 	pending &= ~mask;
 
 	for (int sig = 1; sig <= RECORD_SIGNALS; sig++) {
-		const struct record_sigaction *action = &p->actions[sig - 1];
+		const struct record_sigaction *action = &p->deep->actions[sig - 1];
 
 		if (!(pending >> (sig - 1) & 1) ||
 		    action->handler == (uint64_t)(uintptr_t)SIG_IGN ||

@@ -48,8 +48,8 @@ static int describe(struct dump *d, struct task *t, CoreEntry *core)
 
 		if (!limit)
 			return fail(d->err, ENOMEM, "cannot describe its limits");
-		limit->cur = t->process->rec->rlimits[i].cur;
-		limit->max = t->process->rec->rlimits[i].max;
+		limit->cur = t->process->deep->rlimits[i].cur;
+		limit->max = t->process->deep->rlimits[i].max;
 		limits->rlimits[limits->n_rlimits++] = limit;
 	}
 	core->tc->rlimits = limits;

@@ -55,23 +55,17 @@ static bool is_realtime(uint32_t policy)
 
 static void judge(struct judge *j, const struct task *t)
 {
-	uint64_t cookie = 0;
-
 	if (t->process->is_zombie)
 		return;
 	if (t->rec->policy >= POLICIES)
 		judge_task(j, t, "scheduling", NULL, "its scheduling policy %u is unknown",
 			   t->rec->policy);
-#ifdef PR_SCHED_CORE
-	if (t == t->process->tasks &&
-	    !prctl(PR_SCHED_CORE, PR_SCHED_CORE_GET, t->tid, PR_SCHED_CORE_SCOPE_THREAD, &cookie) &&
-	    cookie) {
+	if (t == t->process->tasks && t->rec->core_cookie) {
 		judge_task(j, t, "scheduling", NULL,
 			   "it shares a core only with its kin (PR_SCHED_CORE), which will not be "
 			   "kept");
 		judge_soften(j);
 	}
-#endif
 }
 
 /* Does @mask hold every processor that is online? Then it is no choice that anybody made. */

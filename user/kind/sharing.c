@@ -22,49 +22,23 @@ static void judge_thread(struct judge *j, const struct task *t)
 			   "be carried");
 }
 
-/* The first process of the tree before @p that has the same object, or NULL. */
-static const struct process *shares_with(const struct judge *j, const struct process *p,
-					 uint32_t (*id)(const struct process *))
-{
-	if (!id(p))
-		return NULL;
-	for (size_t i = 0; i < j->snap->n_processes && j->snap->processes[i] != p; i++)
-		if (!j->snap->processes[i]->is_zombie && id(j->snap->processes[i]) == id(p))
-			return j->snap->processes[i];
-	return NULL;
-}
-
-static uint32_t fs_id(const struct process *p)
-{
-	return p->fs_id;
-}
-
-static uint32_t sighand_id(const struct process *p)
-{
-	return p->sighand_id;
-}
-
 static void judge_process_sharing(struct judge *j, const struct process *p)
 {
-	const struct process *other;
-
 	if (p->mm && p->mm->process != p)
 		judge_process(
 			j, p, "memory", NULL,
 			"shares its memory with process %d (CLONE_VM), which cannot be carried",
 			p->mm->process->pid);
-	other = shares_with(j, p, fs_id);
-	if (other)
+	if (p->fs_first != p)
 		judge_process(j, p, "directories", NULL,
 			      "shares its working directory with process %d (CLONE_FS), which "
 			      "cannot be carried",
-			      other->pid);
-	other = shares_with(j, p, sighand_id);
-	if (other)
+			      p->fs_first->pid);
+	if (p->sighand_first != p)
 		judge_process(j, p, "signals", NULL,
 			      "shares its signal handlers with process %d (CLONE_SIGHAND), which "
 			      "cannot be carried",
-			      other->pid);
+			      p->sighand_first->pid);
 	/* CRIU's rule, and its format's: descriptors may be the parent's. */
 	if (p->files && p->files->process != p && (!p->parent || p->parent->files != p->files))
 		judge_process(j, p, "descriptors", NULL,

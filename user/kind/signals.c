@@ -76,7 +76,7 @@ static int describe_actions(struct dump *d, const struct process *p, TaskCoreEnt
 	if (!tc->sigactions)
 		return fail(d->err, ENOMEM, "cannot describe its signals");
 	for (int sig = 1; sig <= RECORD_SIGNALS; sig++) {
-		const struct record_sigaction *action = &p->rec->actions[sig - 1];
+		const struct record_sigaction *action = &p->deep->actions[sig - 1];
 		SaEntry *sa;
 
 		if (sig == SIGKILL || sig == SIGSTOP)

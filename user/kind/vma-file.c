@@ -18,6 +18,7 @@
 #include "restore/area.h"
 #include "restore/restore.h"
 #include "snapshot.h"
+#include "surroundings.h"
 #include "vma.pb-c.h"
 #include "vmaflags.h"
 
@@ -33,18 +34,24 @@ static bool vma_file_claims(const struct vma *v)
 	       !vma_is_internal(v, "/SYSV") && !vma_is_internal(v, "/[aio]");
 }
 
-static enum fileref_state state_of(const struct process *p, const struct vma *v, char *proc, size_t n)
+static struct fileref ref_of(const struct vma *v, const char *proc)
 {
-	const struct fileref ref = { .path = v->path,
-				     .dev = v->rec->dev,
-				     .ino = v->rec->ino,
-				     .nlink = v->rec->nlink,
-				     .s_magic = v->rec->s_magic,
-				     .proc = proc };
+	return (struct fileref){ .path = v->path,
+				 .dev = v->rec->dev,
+				 .ino = v->rec->ino,
+				 .nlink = v->rec->nlink,
+				 .s_magic = v->rec->s_magic,
+				 .proc = proc };
+}
+
+static enum fileref_state state_of(struct surroundings *around, const struct process *p,
+				   const struct vma *v, char *proc, size_t n)
+{
+	const struct fileref ref = ref_of(v, proc);
 
 	snprintf(proc, n, "/proc/%d/map_files/%llx-%llx", p->pid, (unsigned long long)v->start,
 		 (unsigned long long)v->end);
-	return fileref_state(&ref);
+	return around ? surroundings_state(around, &ref) : fileref_state(&ref);
 }
 
 /* Is it a further part of the mapping before, of the same file? */
@@ -73,16 +80,17 @@ static void find_opened_path(struct judge *j, struct vma *v, const char *proc)
 
 static void vma_file_judge(struct judge *j, const struct process *p, struct vma *v)
 {
+	const struct fileref ref = ref_of(v, NULL);
 	enum fileref_state state;
 	const char *why, *hint;
 	char proc[96];
 
-	if (!vma_judge(j, p, v) || is_continued(p, v))
+	if (!vma_judge(j, p, v) || is_continued(p, v) || surroundings_is_present(j->around, &ref))
 		return;
-	state = state_of(p, v, proc, sizeof(proc));
+	state = state_of(j->around, p, v, proc, sizeof(proc));
 	if (state != FILEREF_PRESENT) {
 		find_opened_path(j, v, proc);
-		state = state_of(p, v, proc, sizeof(proc));
+		state = state_of(j->around, p, v, proc, sizeof(proc));
 	}
 	why = fileref_obstacle(j->options, state, &hint);
 	if (why)
@@ -105,7 +113,7 @@ static int vma_file_describe(struct dump *d, const struct process *p, struct vma
 	int fd = -1;
 	uint32_t id;
 
-	if (!is_continued(p, v) && state_of(p, v, proc, sizeof(proc)) != FILEREF_PRESENT) {
+	if (!is_continued(p, v) && state_of(NULL, p, v, proc, sizeof(proc)) != FILEREF_PRESENT) {
 		fd = dump_open_mapped(d, p, v);
 		if (fd < 0)
 			return fd;

@@ -7,8 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-#define CHUNK_SIZE (64 * 1024)
+/* Chunks double from one to the other. */
+#define CHUNK_LEAST (64 * 1024)
+#define CHUNK_MOST  (1024 * 1024)
 
 struct arena_chunk {
 	struct arena_chunk *next;
@@ -69,29 +72,62 @@ void *array_slot(void *array, size_t n, size_t elem)
 	return memset(base + n * elem, 0, elem);
 }
 
-void *arena_alloc(struct arena *arena, size_t n)
+/*
+ * Large ones will be filled to the end, but for the last: their pages come at once, for
+ * what costs is not the page but the fault.
+ */
+static struct arena_chunk *chunk_create(size_t size)
+{
+	struct arena_chunk *chunk;
+
+	if (size != CHUNK_MOST)
+		return malloc(size);
+	chunk = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1,
+		     0);
+	return chunk == MAP_FAILED ? NULL : chunk;
+}
+
+static void chunk_free(struct arena_chunk *chunk)
+{
+	if (chunk->room + sizeof(*chunk) == CHUNK_MOST)
+		munmap(chunk, CHUNK_MOST);
+	else
+		free(chunk);
+}
+
+/* @n bytes as they come. */
+static void *take(struct arena *arena, size_t n)
 {
 	struct arena_chunk *chunk = arena->chunks;
-	size_t room;
+	size_t size;
 
 	if (n > SIZE_MAX / 2)
 		return NULL;
 	n = (n + 15) & ~(size_t)15;
 	if (!chunk || chunk->room - chunk->used < n) {
-		room = n > CHUNK_SIZE ? n : CHUNK_SIZE;
-		chunk = malloc(sizeof(*chunk) + room);
+		size = chunk ? 2 * (chunk->room + sizeof(*chunk)) : CHUNK_LEAST;
+		size = size < CHUNK_MOST ? size : CHUNK_MOST;
+		size = n + sizeof(*chunk) > size ? n + sizeof(*chunk) : size;
+		chunk = chunk_create(size);
 		if (!chunk)
 			return NULL;
-		*chunk = (struct arena_chunk){ .next = arena->chunks, .room = room };
+		*chunk = (struct arena_chunk){ .next = arena->chunks, .room = size - sizeof(*chunk) };
 		arena->chunks = chunk;
 	}
 	chunk->used += n;
-	return memset(chunk->data + chunk->used - n, 0, n);
+	return chunk->data + chunk->used - n;
+}
+
+void *arena_alloc(struct arena *arena, size_t n)
+{
+	void *fresh = take(arena, n);
+
+	return fresh ? memset(fresh, 0, n) : NULL;
 }
 
 void *arena_copy(struct arena *arena, const void *data, size_t n)
 {
-	void *copy = arena_alloc(arena, n);
+	void *copy = take(arena, n);
 
 	return copy && n ? memcpy(copy, data, n) : copy;
 }
@@ -125,6 +161,6 @@ void arena_deinit(struct arena *arena)
 
 	for (; arena->chunks; arena->chunks = next) {
 		next = arena->chunks->next;
-		free(arena->chunks);
+		chunk_free(arena->chunks);
 	}
 }

@@ -11,9 +11,8 @@
 #include "lib/log.h"
 #include "options.h"
 
-/* What changes while it is looked at is looked at so often: a few trees, and the whole machine. */
-#define PASSES	   5
-#define PASSES_ALL 2
+/* What changes while it is looked at is looked at so often. */
+#define PASSES 5
 /* A child that ended between being listed and being asked is no look at all: begin again. */
 #define TRIES 50
 
@@ -25,12 +24,13 @@ static int keep_record(void *arg, const struct record_head *rec)
 	if (!slot)
 		return -ENOMEM;
 	*slot = arena_copy(&records->arena, rec, rec->size);
-	return *slot ? 0 : -ENOMEM;
+	return *slot ? shapes_note(&records->shapes, *slot) : -ENOMEM;
 }
 
 static void records_deinit(struct scan_records *records)
 {
 	free(records->list);
+	shapes_deinit(&records->shapes);
 	arena_deinit(&records->arena);
 	*records = (struct scan_records){ 0 };
 }
@@ -51,16 +51,20 @@ static int list_processes(struct scan *scan, const struct pids *roots, struct pi
 	return code ? fail(err, code, "cannot list the processes") : 0;
 }
 
+static void tree_deinit(struct scan_tree *tree)
+{
+	judge_deinit(&tree->judge);
+	snapshot_deinit(&tree->snap);
+	pids_deinit(&tree->pids);
+	records_deinit(&tree->records);
+	free(tree->unseen);
+	*tree = (struct scan_tree){ 0 };
+}
+
 static void forget_trees(struct scan *scan)
 {
-	for (size_t i = 0; i < scan->n_trees; i++) {
-		struct scan_tree *tree = &scan->trees[i];
-
-		judge_deinit(&tree->judge);
-		snapshot_deinit(&tree->snap);
-		pids_deinit(&tree->pids);
-		free(tree->unseen);
-	}
+	for (size_t i = 0; i < scan->n_trees; i++)
+		tree_deinit(&scan->trees[i]);
 	free(scan->trees);
 	ids_deinit(&scan->tree_of);
 	records_deinit(&scan->records);
@@ -99,7 +103,8 @@ int scan_judge_tree(struct scan *scan, struct scan_tree *tree, struct error *err
 	error_deinit(&why);
 	if (ret)
 		return ret == -ENOMEM || !tree->unseen ? -ENOMEM : 0;
-	tree->judge = (struct judge){ .options = scan->opt, .snap = &tree->snap, .log = scan->log };
+	tree->judge = (struct judge){ .options = scan->opt, .snap = &tree->snap, .log = scan->log,
+				       .around = &scan->around };
 	return judge_run(&tree->judge, err);
 }
 
@@ -133,28 +138,87 @@ static int look_until_found(struct scan *scan, const struct pids *roots, struct 
 	}
 }
 
+/* All that were asked for, until they were seen whole. */
+static int look_at_roots(struct scan *scan, const struct pids *roots, struct error *err)
+{
+	int ret = 0;
+
+	for (int pass = 1;; pass++) {
+		ret = look_until_found(scan, roots, err);
+		if (pass == PASSES || (ret && ret != -EAGAIN) || (!ret && saw_all(scan)))
+			return ret;
+		error_deinit(err);
+	}
+}
+
+/* Judges live in their trees, which move. */
+static void take_tree(struct scan *scan, struct scan *from, size_t at)
+{
+	tree_deinit(&scan->trees[at]);
+	scan->trees[at] = from->trees[0];
+	scan->trees[at].judge.snap = &scan->trees[at].snap;
+	scan->trees[at].judge.around = &scan->around;
+	scan->trees[at].records = from->records;
+	from->records = (struct scan_records){ 0 };
+	free(from->trees);
+	from->trees = NULL;
+	from->n_trees = 0;
+}
+
+static void drop_tree(struct scan *scan, size_t at)
+{
+	tree_deinit(&scan->trees[at]);
+	scan->n_trees--;
+	for (size_t i = at; i < scan->n_trees; i++) {
+		scan->trees[i] = scan->trees[i + 1];
+		scan->trees[i].judge.snap = &scan->trees[i].snap;
+	}
+}
+
+/* Of the whole machine only what was not seen whole is looked at again, tree by tree. */
+static int look_again(struct scan *scan, struct error *err)
+{
+	for (size_t i = scan->n_trees; i--;) {
+		struct scan once = { .opt = scan->opt, .log = scan->log, .collector = scan->collector };
+		pid_t root = scan->trees[i].root;
+		int ret;
+
+		if (!scan->trees[i].unseen)
+			continue;
+		ret = look_at_roots(&once, &(const struct pids){ &root, 1 }, err);
+		if (!ret && once.n_trees == 1)
+			take_tree(scan, &once, i);
+		else if (ret == -ESRCH)
+			drop_tree(scan, i);
+		forget_trees(&once);
+		surroundings_deinit(&once.around);
+		if (ret == -ENOMEM)
+			return ret;
+		error_deinit(err);
+	}
+	return 0;
+}
+
 int scan_run(struct scan *scan, const struct options *opt, struct log *log, struct error *err)
 {
 	const struct pids roots = { opt->pids.pid, opt->pids.n };
-	unsigned int flags = COLLECT_ALL | COLLECT_RUNNING;
-	const int passes = roots.n ? PASSES : PASSES_ALL;
+	/* A table of descriptors needs the position of each. */
+	unsigned int flags = COLLECT_ALL | COLLECT_RUNNING | (opt->fds ? 0 : COLLECT_SHALLOW);
 	int ret;
 
 	*scan = (struct scan){ .opt = opt, .log = log };
 	ret = collector_open(&scan->collector, flags | (opt->no_cache ? COLLECT_NO_CACHE : 0), log, err);
-	for (int pass = 1; !ret; pass++) {
+	if (!ret && roots.n)
+		return look_at_roots(scan, &roots, err);
+	if (!ret)
 		ret = look_until_found(scan, &roots, err);
-		if (pass == passes || (ret && ret != -EAGAIN) || (!ret && saw_all(scan)))
-			break;
-		error_deinit(err);
-		ret = 0;
-	}
-	return ret;
+	return ret ?: look_again(scan, err);
 }
 
 void scan_deinit(struct scan *scan)
 {
 	forget_trees(scan);
+	surroundings_deinit(&scan->around);
 	collector_close(scan->collector);
 	*scan = (struct scan){ 0 };
 }

@@ -21,10 +21,19 @@
 #include "lib/ids.h"
 #include "lib/proc.h"
 #include "snapshot.h"
+#include "surroundings.h"
 
 struct error;
 struct log;
 struct options;
+
+/* The records of a pass, in the order in which they came. */
+struct scan_records {
+	struct arena arena;
+	const struct record_head **list;
+	size_t n;
+	struct shapes shapes;
+};
 
 /* One process tree and what was found. */
 struct scan_tree {
@@ -33,13 +42,7 @@ struct scan_tree {
 	struct snapshot snap;		/* empty if it could not be seen */
 	struct judge judge;
 	char *unseen;			/* why it could not be seen whole; owned, NULL if it was */
-};
-
-/* The records of a pass, in the order in which they came. */
-struct scan_records {
-	struct arena arena;
-	const struct record_head **list;
-	size_t n;
+	struct scan_records records;	/* its own, if it was looked at once more by itself */
 };
 
 struct scan {
@@ -47,6 +50,7 @@ struct scan {
 	struct log *log;
 	struct collector *collector;
 	struct scan_records records;	/* of the last pass: the snapshots point into them */
+	struct surroundings around;
 	struct scan_tree *trees;	/* in the order of their first process */
 	size_t n_trees;
 	size_t n_hidden;		/* processes that this caller has no right to look into */

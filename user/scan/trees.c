@@ -26,6 +26,10 @@ static pid_t record_tgid(const struct record_head *rec)
 		return (pid_t)((const struct vma_record *)rec)->tgid;
 	case RECORD_FILE:
 		return (pid_t)((const struct file_record *)rec)->tgid;
+	case RECORD_VMA_TWIN:
+		return (pid_t)((const struct vma_twin *)rec)->tgid;
+	case RECORD_FILE_TWIN:
+		return (pid_t)((const struct file_twin *)rec)->tgid;
 	default:
 		return 0;
 	}
@@ -150,12 +154,14 @@ static int add_to_tree(struct scan *scan, const struct member *root, const struc
 static int share_out(struct scan *scan, const struct members *members, const struct pids *roots,
 		     struct error *err)
 {
+	const pid_t self = getpid();
+
 	for (size_t i = 0; i < members->n; i++) {
 		const struct member *member = &members->list[i];
 		const struct member *root = find_root(members, roots, member);
 
 		/* The first process, and this one, are no trees to be saved. */
-		if (!root || member->is_kernel_thread || root->pid == 1 || member->pid == getpid())
+		if (!root || member->is_kernel_thread || root->pid == 1 || member->pid == self)
 			continue;
 		if (member->is_hidden && roots->n) {
 			fail(err, EPERM, "process %d is not yours to look into", member->pid);
@@ -173,14 +179,19 @@ static int share_records(struct scan *scan, struct error *err)
 {
 	const struct scan_records *records = &scan->records;
 	size_t first_part = 0;
+	uint32_t position = 0;
+	pid_t last = 0;
 	int ret = 0;
 
 	for (size_t i = 0; i < records->n && !ret; i++) {
 		pid_t tgid = record_tgid(records->list[i]);
-		uint32_t position = tgid ? ids_get(&scan->tree_of, (uint64_t)tgid) : 0;
 
 		if (!tgid)
 			continue;
+		/* What belongs together comes together. */
+		if (tgid != last)
+			position = ids_get(&scan->tree_of, (uint64_t)tgid);
+		last = tgid;
 		for (size_t k = first_part; position && k <= i && !ret; k++)
 			ret = snapshot_add(&scan->trees[position - 1].snap, records->list[k]);
 		first_part = i + 1;
@@ -204,6 +215,7 @@ int scan_find_trees(struct scan *scan, const struct pids *roots, struct error *e
 	for (size_t i = 0; i < scan->n_trees && !ret; i++) {
 		ret = snapshot_init(&scan->trees[i].snap, err);
 		scan->trees[i].snap.borrows = true;
+		scan->trees[i].snap.shapes = &scan->records.shapes;
 	}
 	return ret ?: share_records(scan, err);
 }

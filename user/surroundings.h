@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef CRBPF_SURROUNDINGS_H
+#define CRBPF_SURROUNDINGS_H
+
+/*
+ * What the machine answers alike for every task and file of a pass, asked once: a
+ * machine of 5,000 processes maps some hundred files 100,000 times. Good for one
+ * pass, no longer: files are renamed and mounts change.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "fileref.h"
+#include "lib/buf.h"
+#include "lib/ids.h"
+
+struct surroundings_path;
+struct surroundings {
+	struct arena arena;		/* holds the paths */
+	struct ids index;		/* hash of a path and its inode to position + 1 in paths */
+	struct surroundings_path *paths;	/* those that lead to their file */
+	size_t n_paths;
+	char label[256];		/* of this process; "" if no security module gives labels */
+	bool has_label;			/* it was asked for */
+};
+
+/* As fileref_state; that a path leads to its file is remembered. */
+enum fileref_state surroundings_state(struct surroundings *s, const struct fileref *ref);
+/* Is it remembered that this path leads to this file? ref->proc need not be set. */
+bool surroundings_is_present(const struct surroundings *s, const struct fileref *ref);
+/* The security label of this process; "" if no module gives labels. */
+const char *surroundings_label(struct surroundings *s);
+void surroundings_deinit(struct surroundings *s);
+
+/* The security label at @path (/proc/PID/attr/current), without what ends it; "" if there is none. */
+void read_label(const char *path, char *buf, size_t n);
+
+#endif

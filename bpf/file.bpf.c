@@ -15,18 +15,19 @@
 #undef DETAIL
 
 /* "[eventpoll]" or, without brackets, "inotify". */
-static __always_inline void file_anon_name(struct file_record *r)
+int file_name(void)
 {
+	struct file_record *r = &file_now.record;
 	struct file *file = (struct file *)view.file;
 	char name[RECORD_COMM + 2] = {};
 	__u32 i, skip;
 
 	if (r->s_magic == PIDFS_MAGIC) {
 		__builtin_memcpy(r->anon_name, "pidfd", 6);
-		return;
+		return 0;
 	}
 	if (r->s_magic != ANON_INODE_FS_MAGIC)
-		return;
+		return 0;
 	bpf_probe_read_kernel_str(name, sizeof(name),
 				  BPF_CORE_READ(file, f_path.dentry, d_name.name));
 	skip = name[0] == '[';
@@ -37,6 +38,7 @@ static __always_inline void file_anon_name(struct file_record *r)
 			break;
 		r->anon_name[i] = c;
 	}
+	return 0;
 }
 
 /* f_owner: part of the file once, allocated when it is first set since 6.12. */
@@ -134,7 +136,7 @@ static __always_inline void file_rest(struct file *file)
 
 	if (!is_nameless(r))
 		r->mnt_id = mount_id((struct vfsmount *)r->mnt);
-	file_anon_name(r);
+	file_name();
 	if (has_owner(file))
 		file_owner();
 }
@@ -214,7 +216,7 @@ static __always_inline int send_file(struct file *file, struct twin_shape *place
 
 	file_rest(file);
 	if (control.flags & CONTROL_PARTS && ((has_locks(file) && file_locks()) || file_epoll() ||
-					      file_queue()))
+					      file_queue() || file_flights()))
 		return 1;
 	if (control.flags & CONTROL_DETAILS)
 		file_kind();

@@ -68,5 +68,11 @@ static __always_inline __u32 mount_id(struct vfsmount *at)
 int file_locks(void);
 int file_epoll(void);
 int file_queue(void);
+int file_flights(void);
+
+/* What the record says of view.file. */
+int file_name(void);
+int file_owner(void);
+int file_kind(void);
 
 #endif

@@ -47,6 +47,7 @@ enum record_type {
 	RECORD_VMA_TWIN,	/* struct vma_twin: a mapping like one sent before */
 	RECORD_FILE_TWIN,	/* struct file_twin */
 	RECORD_DEEP_PART,	/* struct deep_record: part of a process */
+	RECORD_FLIGHT_PART,	/* struct file_record of a file in flight: part of a file */
 	RECORD_TYPES
 };
 
@@ -335,7 +336,7 @@ enum vma_special {
  */
 struct file_record {
 	struct record_head head;
-	__u64 files;		/* identity of the table */
+	__u64 files;		/* identity of the table; RECORD_FLIGHT_PART: of the struct file */
 	__u32 tgid;		/* of the process asked about, as the caller sees it */
 	__u32 tid;		/* of the thread whose table this is, when it has its own; else tgid */
 	__u32 fd;

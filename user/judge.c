@@ -125,6 +125,13 @@ static int list_judges(struct judges *judges)
 	return judges->task ? 0 : -ENOMEM;
 }
 
+/* A scan knows no path of what is in flight, and so not whether that leads back to it. */
+static void judge_unseen(struct judge *j, struct file *f)
+{
+	judge_file(j, f, f->kind->name, NULL, "only a dump can look at where it lies");
+	judge_soften(j);
+}
+
 static void judge_one_file(struct judge *j, struct file *f)
 {
 	const struct kind *other;
@@ -140,6 +147,8 @@ static void judge_one_file(struct judge *j, struct file *f)
 		judge_file(j, f, f->rec->anon_name[0] ? f->rec->anon_name : "descriptor",
 			   "close it before the checkpoint", "%s cannot be carried yet",
 			   file_describe(f, text, sizeof(text)));
+	else if (f->carrier && f->copy < 0 && !file_is_nameless(f))
+		judge_unseen(j, f);
 	else if (f->kind->file->judge)
 		f->kind->file->judge(j, f);
 }
@@ -203,8 +212,9 @@ char *obstacle_line(const struct obstacle *o)
 	snprintf(who, sizeof(who), "%s %d (%.15s)", o->task ? "thread" : "process",
 		 o->task ? o->task->tid : o->process->pid, comm);
 	if (o->file) {
-		snprintf(where, sizeof(where), ": fd %u", o->fd);
-		path = o->file->path;
+		snprintf(where, sizeof(where), ": fd %u%s", o->fd,
+			 o->file->carrier ? ", in its queue" : "");
+		path = o->file->carrier ? "" : o->file->path;
 	} else if (o->vma) {
 		snprintf(where, sizeof(where), ": mapping %llx-%llx",
 			 (unsigned long long)o->vma->start, (unsigned long long)o->vma->end);

@@ -196,9 +196,47 @@ static struct file *file_create(struct snapshot *snap, const struct slot *slot,
 	    snapshot_parts(snap, slot->item, RECORD_EPOLL_PART, (const void ***)&f->epoll,
 			   &f->n_epoll) ||
 	    snapshot_parts(snap, slot->item, RECORD_QUEUE_PART, (const void ***)&f->queue,
-			   &f->n_queue))
+			   &f->n_queue) ||
+	    snapshot_parts(snap, slot->item, RECORD_FLIGHT_PART, (const void ***)&f->flights,
+			   &f->n_flights))
 		return NULL;
 	return f;
+}
+
+static struct file *flight_create(struct snapshot *snap, const struct file_record *rec,
+				  const struct file *carrier)
+{
+	struct file *f = arena_alloc(&snap->arena, sizeof(*f));
+
+	if (!f)
+		return NULL;
+	*f = (struct file){.rec = rec, .path = "", .carrier = carrier, .process = carrier->process,
+			   .fd = carrier->fd, .copy = -1};
+	if (rec->detail_type && rec->detail_offset < rec->head.size &&
+	    rec->detail_size <= rec->head.size - rec->detail_offset)
+		f->detail = (const char *)rec + rec->detail_offset;
+	return f;
+}
+
+int snapshot_add_flights(struct snapshot *snap)
+{
+	size_t n = snap->n_files;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct file *carrier = snap->files[i];
+
+		for (size_t k = 0; k < carrier->n_flights; k++) {
+			const struct file_record *rec = carrier->flights[k];
+			struct file *f;
+
+			if (snapshot_file(snap, rec->files))
+				continue;
+			f = flight_create(snap, rec, carrier);
+			if (!f || snapshot_add_file(snap, f, rec->files))
+				return -ENOMEM;
+		}
+	}
+	return 0;
 }
 
 /* The file behind a descriptor: met before, or numbered now. */

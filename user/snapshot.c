@@ -92,6 +92,7 @@ int snapshot_add(void *arg, const struct record_head *rec)
 		[RECORD_LOCK_PART] = sizeof(struct lock_record),
 		[RECORD_EPOLL_PART] = sizeof(struct epoll_record),
 		[RECORD_QUEUE_PART] = sizeof(struct queue_record),
+		[RECORD_FLIGHT_PART] = sizeof(struct file_record),
 		[RECORD_DEEP_PART] = sizeof(struct deep_record),
 	};
 	struct snapshot *snap = arg;

@@ -67,6 +67,8 @@ struct file {
 	size_t n_epoll;
 	const struct queue_record **queue;	/* of a Unix socket, in order */
 	size_t n_queue;
+	const struct file_record **flights;	/* files in flight in its queue, and further on */
+	size_t n_flights;
 	const struct unix_message *messages;	/* filled by dump_flights: one for each of queue */
 	const struct file *carrier;	/* in flight: the socket in whose queue it is; else NULL */
 	struct process *process;	/* a process that has it (its carrier), the one with the lowest vpid */
@@ -165,6 +167,11 @@ void snapshot_deinit(struct snapshot *snap);
 struct file *snapshot_file(const struct snapshot *snap, uint64_t file);
 /* Adds @f, which is open in no table, with the next id; @file is its identity. Returns 0 or -ENOMEM. */
 int snapshot_add_file(struct snapshot *snap, struct file *f, uint64_t file);
+/*
+ * Adds the files in flight as their records tell of them: without paths, locks, watched
+ * files and queues of their own. Returns 0 or -ENOMEM. (A dump looks at them: dump_flights.)
+ */
+int snapshot_add_flights(struct snapshot *snap);
 /* The process with @pid, or NULL. */
 struct process *snapshot_process(const struct snapshot *snap, pid_t pid);
 

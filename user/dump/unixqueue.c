@@ -100,11 +100,8 @@ static void judge_messages(struct judge *j, const struct file *f)
 		for (size_t k = 0; k < f->queue[i]->n_files; k++)
 			unseen += !snapshot_file(j->snap, f->queue[i]->files[k]);
 	if (unseen) {
-		/* Only of a scan: a dump has made them part of the snapshot. */
-		judge_file(j, f, "unix", NULL,
-			   "%zu files are in flight in its queue that no process has open: only a "
-			   "dump can look at them",
-			   unseen);
+		/* Of a scan, which saw it change; a dump has made them part of the snapshot. */
+		judge_file(j, f, "unix", NULL, "%zu files in its queue could not be looked at", unseen);
 		judge_soften(j);
 	}
 	if (detail->type == SOCK_DGRAM && detail->address_length <= NAME_AT && !mutual &&

@@ -96,6 +96,8 @@ int scan_judge_tree(struct scan *scan, struct scan_tree *tree, struct error *err
 	struct error why = { 0 };
 	int ret = snapshot_finish(&tree->snap, tree->root, tree->pids.pid, tree->pids.n, &why);
 
+	if (!ret)
+		ret = snapshot_add_flights(&tree->snap);
 	if (ret == -ENOMEM)
 		fail(err, ret, "process %d", tree->root);
 	else if (ret)

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Parts of a Unix socket: the open files in flight in its queue, and in the queues of sockets among
+ * them. Each is a struct file_record of its own, without a path, for a path is told of descriptors
+ * alone. A dump looks at these files itself; a scan has only this.
+ */
+
+#include "sock.h"
+
+#define SCM_MAX     253
+#define SOCKETS_MAX 64 /* that are followed */
+
+struct flight_walk {
+	__u64 sockets[SOCKETS_MAX]; /* found so far, the first is the one in view */
+	__u32 n_sockets, at_socket;
+	__u64 head, at, fds;
+	__u32 is_full;
+} flight_walk;
+
+static __always_inline void follow(struct sock *sk)
+{
+	__u32 n = flight_walk.n_sockets, i;
+
+	for (i = 0; i < SOCKETS_MAX; i++)
+		if (i < n && flight_walk.sockets[i] == (__u64)sk)
+			return;
+	if (n >= SOCKETS_MAX || BPF_CORE_READ(sk, __sk_common.skc_family) != AF_UNIX)
+		return;
+	flight_walk.sockets[n & (SOCKETS_MAX - 1)] = (__u64)sk;
+	flight_walk.n_sockets = n + 1;
+}
+
+/* As file_description, of a file that the verifier knows nothing of. */
+static __always_inline void describe(struct file *file)
+{
+	struct file_record *r = &file_now.record;
+	struct inode *inode = BPF_CORE_READ(file, f_inode);
+
+	view.inode = (__u64)inode;
+	r->files = (__u64)file;
+	r->inode = (__u64)inode;
+	r->f_op = (__u64)BPF_CORE_READ(file, f_op);
+	r->private_data = (__u64)BPF_CORE_READ(file, private_data);
+	r->pos = BPF_CORE_READ(file, f_pos);
+	r->f_flags = BPF_CORE_READ(file, f_flags);
+	r->f_mode = BPF_CORE_READ(file, f_mode);
+	r->mnt = (__u64)BPF_CORE_READ(file, f_path.mnt);
+	r->mnt_id = mount_id((struct vfsmount *)r->mnt);
+	r->ino = BPF_CORE_READ(inode, i_ino);
+	r->size = BPF_CORE_READ(inode, i_size);
+	r->rdev = BPF_CORE_READ(inode, i_rdev);
+	r->i_mode = BPF_CORE_READ(inode, i_mode);
+	r->nlink = BPF_CORE_READ(inode, i_nlink);
+	r->uid = BPF_CORE_READ(inode, i_uid.val);
+	r->gid = BPF_CORE_READ(inode, i_gid.val);
+	r->dev = BPF_CORE_READ(inode, i_sb, s_dev);
+	r->s_magic = BPF_CORE_READ(inode, i_sb, s_magic);
+	r->i_private = (__u64)BPF_CORE_READ(inode, i_private);
+}
+
+static long send_flight(__u32 i, void *unused)
+{
+	struct scm_fp_list *fds = (struct scm_fp_list *)flight_walk.fds;
+	struct file_record *r = &file_now.record;
+	__u64 carrier = view.file, inode = view.inode;
+	struct file *file = NULL;
+	__u32 size;
+
+	if (i >= (__u16)BPF_CORE_READ(fds, count) || i >= SCM_MAX)
+		return 1;
+	bpf_probe_read_kernel(&file, sizeof(file),
+			      (void *)__builtin_preserve_access_index(&fds->fp) + i * sizeof(file));
+	if (!file)
+		return 0;
+	clear(r);
+	describe(file);
+	r->tgid = view.tgid;
+	r->tid = view.tid;
+	view.file = (__u64)file;
+	file_name();
+	file_owner();
+	file_kind();
+	if (file_sock())
+		follow(file_sock());
+	view.file = carrier;
+	view.inode = inode;
+	size = r->detail_size;
+	if (size > DETAIL_ROOM)
+		size = DETAIL_ROOM;
+	if (size)
+		r->detail_offset = sizeof(*r);
+	if (stream_send(&r->head, RECORD_FLIGHT_PART, carrier, sizeof(*r) + size, true)) {
+		flight_walk.is_full = 1;
+		return 1;
+	}
+	return 0;
+}
+
+static long walk_message(__u32 i, void *unused)
+{
+	struct sk_buff *skb = (struct sk_buff *)flight_walk.at;
+	struct unix_skb_parms *parms;
+
+	if (!skb || flight_walk.at == flight_walk.head || flight_walk.is_full)
+		return 1;
+	parms = (void *)__builtin_preserve_access_index(&skb->cb);
+	flight_walk.fds = (__u64)BPF_CORE_READ(parms, fp);
+	if (flight_walk.fds)
+		bpf_loop(SCM_MAX, send_flight, NULL, 0);
+	flight_walk.at = (__u64)BPF_CORE_READ(skb, next);
+	return 0;
+}
+
+static long walk_socket(__u32 i, void *unused)
+{
+	struct sock *sk;
+
+	if (i >= flight_walk.n_sockets || i >= SOCKETS_MAX || flight_walk.is_full)
+		return 1;
+	sk = (struct sock *)flight_walk.sockets[i & (SOCKETS_MAX - 1)];
+	if (BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_LISTEN)
+		return 0;
+	flight_walk.head = (__u64)__builtin_preserve_access_index(&sk->sk_receive_queue);
+	flight_walk.at = (__u64)BPF_CORE_READ(sk, sk_receive_queue.next);
+	bpf_loop(1 << 22, walk_message, NULL, 0);
+	return 0;
+}
+
+struct file_record flight_saved;
+
+int file_flights(void)
+{
+	struct sock *sk = file_sock();
+
+	if (!sk || BPF_CORE_READ(sk, __sk_common.skc_family) != AF_UNIX ||
+	    !bpf_core_type_exists(struct unix_sock))
+		return 0;
+	flight_walk.n_sockets = flight_walk.is_full = 0;
+	follow(sk);
+	/* The record in the making is the one that kinds read and fill. */
+	__builtin_memcpy(&flight_saved, &file_now.record, sizeof(flight_saved));
+	bpf_loop(SOCKETS_MAX, walk_socket, NULL, 0);
+	__builtin_memcpy(&file_now.record, &flight_saved, sizeof(flight_saved));
+	return flight_walk.is_full;
+}

@@ -111,6 +111,24 @@ static int make_multicast(void)
 	return setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &group, sizeof(group)) < 0 ? -1 : fd;
 }
 
+/* What cannot be carried is found in a queue, too, where no process has it open any more. */
+static int make_unix_flight(void)
+{
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {0};
+	struct iovec iov = {"x", 1};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+			     .msg_controllen = sizeof(control)};
+	int pair[2], fd = socket(AF_NETLINK, SOCK_RAW, 0);
+
+	*CMSG_FIRSTHDR(&msg) = (struct cmsghdr){CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS};
+	memcpy(CMSG_DATA(CMSG_FIRSTHDR(&msg)), &fd, sizeof(int));
+	if (fd < 0 || socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0 ||
+	    write(pair[0], "plain", 5) != 5 || sendmsg(pair[0], &msg, 0) != 1)
+		return -1;
+	close(fd);
+	return pair[1];
+}
+
 /* A file in a connection that nobody has accepted: nothing can read it. */
 static int make_unix_arrival(void)
 {
@@ -389,6 +407,7 @@ static const struct obstacle {
 	{"udp_queue", make_udp_queue},
 	{"multicast", make_multicast},
 	{"unix_arrival", make_unix_arrival},
+	{"unix_flight", make_unix_flight},
 	{"lease", make_lease},
 	{"pidfd", make_pidfd},
 	{"userfaultfd", make_userfaultfd},

@@ -338,7 +338,7 @@ TEST(what_is_in_flight)
 		EXPECT_EQ(connect(clients[i], (void *)&address, size), 0);
 	}
 	c = collect_self();
-	EXPECT_EQ(file_of(&c, pair[1])->head.part, 2);
+	EXPECT_EQ(file_of(&c, pair[1])->head.part, 4);
 	EXPECT_EQ(file_of(&c, pair[0])->head.part, 0);
 	q = part_of(&c, file_of(&c, pair[1]), 0);
 	EXPECT_EQ(q->head.type, RECORD_QUEUE_PART);
@@ -352,6 +352,14 @@ TEST(what_is_in_flight)
 	EXPECT_EQ(q->n_files, 2);
 	EXPECT_EQ(q->files[0], file_of(&c, fds[0])->head.owner);
 	EXPECT_EQ(q->files[1], file_of(&c, fds[1])->head.owner);
+	for (int i = 0; i < 2; i++) {
+		const struct file_record *f = part_of(&c, file_of(&c, pair[1]), 2 + i);
+
+		EXPECT_EQ(f->head.type, RECORD_FLIGHT_PART);
+		EXPECT_EQ(f->files, file_of(&c, fds[i])->head.owner);
+		EXPECT_EQ(f->ino, file_of(&c, fds[i])->ino);
+		EXPECT_EQ(f->detail_type, i ? DETAIL_NONE : DETAIL_EVENTFD);
+	}
 	for (int i = 0; i < 2; i++) {
 		q = part_of(&c, file_of(&c, listener), i);
 		EXPECT_EQ(q->peer, unix_of(&c, clients[i])->sk);

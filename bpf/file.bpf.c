@@ -8,7 +8,6 @@
 #define PIDFS_MAGIC         0x50494446
 #define PIPEFS_MAGIC        0x50495045
 #define SOCKFS_MAGIC        0x534f434b
-#define O_PATH              010000000
 
 #define DETAIL(name) int name##_detail(void);
 #include "details.inc"
@@ -216,7 +215,7 @@ static __always_inline int send_file(struct file *file, struct twin_shape *place
 
 	file_rest(file);
 	if (control.flags & CONTROL_PARTS && ((has_locks(file) && file_locks()) || file_epoll() ||
-					      file_queue() || file_flights()))
+					      file_queue() || file_flights() || file_tty_queue()))
 		return 1;
 	if (control.flags & CONTROL_DETAILS)
 		file_kind();

@@ -15,6 +15,8 @@
 
 #define DETAIL_ROOM 512
 
+#define O_PATH   010000000
+
 #define S_IFMT   00170000
 #define S_IFSOCK 0140000
 #define S_IFREG  0100000
@@ -69,10 +71,15 @@ int file_locks(void);
 int file_epoll(void);
 int file_queue(void);
 int file_flights(void);
+int file_tty_queue(void);
 
 /* What the record says of view.file. */
 int file_name(void);
 int file_owner(void);
 int file_kind(void);
+
+/* The struct tty_struct of the file in view, 0 if it is no terminal. */
+__u64 tty_of_file(void);
+__u32 tty_driver_kind(__u64 tty);
 
 #endif

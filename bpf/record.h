@@ -48,6 +48,7 @@ enum record_type {
 	RECORD_FILE_TWIN,	/* struct file_twin */
 	RECORD_DEEP_PART,	/* struct deep_record: part of a process */
 	RECORD_FLIGHT_PART,	/* struct file_record of a file in flight: part of a file */
+	RECORD_TTY_PART,	/* struct tty_queue_record: part of a file */
 	RECORD_TYPES
 };
 
@@ -417,6 +418,24 @@ struct queue_record {
 	struct record_pid sender;
 	__u32 flags;		/* enum queue_flags */
 	__u64 files[];		/* identities of the struct files in flight; QUEUE_OF_EMBRYO: @bytes bytes */
+};
+
+#define TTY_READ_BYTES 4096	/* N_TTY_BUF_SIZE: a power of two */
+
+enum tty_queue_what {
+	TTY_QUEUE_READ,		/* the ring of the line discipline, then a bit for each byte that ends a line */
+	TTY_QUEUE_WAY,		/* the next bytes that it has had no room for yet */
+};
+
+/* Unread bytes of a pty, as parts of its master: first those of this side, then those of the slave. */
+struct tty_queue_record {
+	struct record_head head;
+	__u32 is_slave;		/* the slave is to read them */
+	__u32 what;		/* enum tty_queue_what */
+	__u32 bytes;		/* of @data; what follows up to head.size means nothing */
+	__u32 is_canonical;	/* ICANON, as the line discipline has it */
+	__u64 tail, head_at, canon_head;	/* TTY_QUEUE_READ: places in the ring, modulo its size */
+	__u8 data[];
 };
 
 /* Details: each kind's struct stands in bpf/KIND.h. Appended to, never renumbered. */

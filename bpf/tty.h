@@ -15,7 +15,7 @@ struct tty_detail {
 	__u64 flags;		/* raw tty->flags: their bits differ between kernels */
 	struct record_pid session, pgrp;
 	__u32 is_exclusive;
-	__u32 is_hung_up;	/* its other side or its line is gone */
+	__u32 is_hung_up;	/* this description: the terminal hung up while it was open */
 	__u32 is_locked;	/* pty: TIOCSPTLCK */
 	__u32 packet;		/* pty: TIOCPKT */
 	__u32 ldisc;		/* N_TTY 0 */
@@ -27,6 +27,21 @@ struct tty_detail {
 	__u8 c_line;
 	__u8 c_cc[TTY_DETAIL_CC];
 	__u32 link_count;	/* the same of the other side */
+
+	/* pty: what only its other side could tell */
+	__u32 link_is_exclusive;
+	__u32 link_ldisc;
+	__u32 stopped, link_stopped;	/* enum tty_stopped: of the output of this side, of the other */
+	__u32 is_other_closed;		/* all of the other side was closed again */
+	__u32 packet_status;		/* TIOCPKT_*: not yet read by a master in packet mode */
+	__u32 is_moving;		/* bytes are on their way and will arrive without anybody's doing */
+	__u32 reserved;
+};
+
+enum tty_stopped {
+	TTY_RUNS,
+	TTY_STOPPED_BY_KEY,	/* VSTOP came, with IXON */
+	TTY_STOPPED_BY_CALL,	/* TCOOFF */
 };
 
 #endif

@@ -198,7 +198,9 @@ static struct file *file_create(struct snapshot *snap, const struct slot *slot,
 	    snapshot_parts(snap, slot->item, RECORD_QUEUE_PART, (const void ***)&f->queue,
 			   &f->n_queue) ||
 	    snapshot_parts(snap, slot->item, RECORD_FLIGHT_PART, (const void ***)&f->flights,
-			   &f->n_flights))
+			   &f->n_flights) ||
+	    snapshot_parts(snap, slot->item, RECORD_TTY_PART, (const void ***)&f->tty_queue,
+			   &f->n_tty_queue))
 		return NULL;
 	return f;
 }

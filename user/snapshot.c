@@ -94,6 +94,7 @@ int snapshot_add(void *arg, const struct record_head *rec)
 		[RECORD_QUEUE_PART] = sizeof(struct queue_record),
 		[RECORD_FLIGHT_PART] = sizeof(struct file_record),
 		[RECORD_DEEP_PART] = sizeof(struct deep_record),
+		[RECORD_TTY_PART] = sizeof(struct tty_queue_record),
 	};
 	struct snapshot *snap = arg;
 	struct snapshot_builder *b = snap->builder;

@@ -70,6 +70,8 @@ struct file {
 	const struct file_record **flights;	/* files in flight in its queue, and further on */
 	size_t n_flights;
 	const struct unix_message *messages;	/* filled by dump_flights: one for each of queue */
+	const struct tty_queue_record **tty_queue;	/* of a pty's master: what both sides have to read */
+	size_t n_tty_queue;
 	const struct file *carrier;	/* in flight: the socket in whose queue it is; else NULL */
 	struct process *process;	/* a process that has it (its carrier), the one with the lowest vpid */
 	uint32_t fd;			/* its (its carrier's) number there */

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""top in a terminal, as a shell job: it draws again in the terminal where it is restored, and
-obeys its keys."""
+"""Shell jobs, which are restored in another terminal: top draws again there and obeys its keys; a
+shell below script goes on in a terminal of its own."""
 
 import fcntl
 import os
 import pty
+import re
+import shutil
 import struct
 import termios
 
-from case import Failed, is_running, read_file
+from case import Failed, Skipped, is_running, read_file
 
 
 class Terminal:
@@ -79,3 +81,40 @@ def test_top(case):
     if case.wait(tool):
         raise Failed(f'restore in the foreground ended with an error: {read_file(case.logs[-1])[-300:]}')
     terminal.close()
+
+
+def test_script(case):
+    """script gives a shell a terminal inside the tree; the one it runs in itself stays outside."""
+    if not shutil.which('script'):
+        raise Skipped('needs script')
+    if case.dumper != case.restorer:
+        raise Skipped('criu ends a poll by EINTR, and that ends script')
+    log = os.path.join(case.work, 'typescript')
+    terminal = Terminal(case, ['script', '-q', '-f', '-c', 'bash --norc', log])
+    script, tool = terminal.pid, None
+    terminal.type(b'stty -echo; PS1=prompt%; i=0; while sleep 0.01; do echo count $((i += 1)).; done\n')
+    terminal.expect(b'count 5.', 'a shell that counts')
+    for _ in range(case.rounds):
+        images = case.dump(script, '--shell-job')
+        terminal.close()
+        if tool:
+            case.wait(tool)
+        counted = last_count(log)
+        terminal = restore_in_terminal(case, images)
+        tool = terminal.pid
+        terminal.expect(b'count %d.' % (counted + 5), 'the shell counting on')
+    # A key that comes while no job is in the foreground, between two of them, has no effect.
+    case.await_true(lambda: (terminal.type(b'\x03'), b'prompt%' in terminal.read())[1], 10,
+                    'a prompt of the shell')
+    terminal.type(b'tty; ps -o tpgid= -p $$; echo mark $((40 + 2))\n')
+    terminal.expect(b'mark 42', 'an answer of the shell')
+    terminal.type(b'exit\n')
+    case.wait(tool)
+    terminal.close()
+    counts = [int(n) for n in re.findall(r'count (\d+)\.', read_file(log))]
+    if counts != list(range(1, len(counts) + 1)):
+        raise Failed(f'what script wrote down has gaps: {counts}')
+
+
+def last_count(log):
+    return int(re.findall(r'count (\d+)\.', read_file(log))[-1])

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A tmux server and the shell in its terminal: both sides of a pty, a session with its controlling
-terminal, a Unix socket that clients connect to. The shell's loop goes on; keys reach it."""
+"""A tmux server with the terminals of two windows: a shell that prints all the time, and vim in
+another shell. Both sides of ptys, sessions with their controlling terminals, a Unix socket that
+clients connect to. The shell's loop goes on, and vim's file is written; keys reach both."""
 
 import os
 import re
@@ -30,29 +31,72 @@ class Server:
         return int(read_file(os.path.join(self.case.work, 'count')) or 0)
 
 
+    def in_window(self, window, text):
+        self.tmux('send-keys', '-t', str(window), *text)
+
+    def expect(self, window, pattern, what):
+        def seen():
+            return re.search(pattern, self.tmux('capture-pane', '-p', '-t', str(window)), re.M)
+        return self.case.await_true(seen, 20, what)
+
+
 def test_tmux(case):
     if not shutil.which('tmux'):
         raise Skipped('needs tmux')
     server = Server(case)
     server.tmux('new-session', '-d', '-x', '80', '-y', '20', 'bash --norc')
     pid = int(server.tmux('display', '-p', '#{pid}'))
-    # Into a file: what is unread in a terminal cannot be carried yet.
-    server.type(f'i=0; while sleep 0.1; do i=$((i+1)); echo $i > {case.work}/count; done')
+    server.type(f'i=0; while sleep 0.003; do i=$((i+1)); echo $i; echo $i > {case.work}/count; done')
     case.await_true(lambda: server.count() > 3, 20, 'a counting shell')
+    has_vim = open_vim(server, case) if shutil.which('vim') else False
     before = server.count()
     case.cycle(pid)
     case.await_true(lambda: server.count() > before + 3, 20, 'the shell counting on')
-    if server.count() > before + 600:
+    if server.count() > before + 60000:
         raise Failed(f'it counts from {before} to {server.count()}')
-    server.tmux('send-keys', 'C-c')
-    server.type('tty; echo sum $((40 + 2))')
-    case.await_true(lambda: re.search(r'^/dev/pts/\d+\nsum 42$', server.screen(), re.M), 20,
-                    'an answer of the shell')
-    server.tmux('resize-window', '-x', '60', '-y', '15')
-    server.type('stty size')
-    case.await_true(lambda: re.search(r'^15 60$', server.screen(), re.M), 20, 'another size')
-    server.type('exit')
+    # A key that comes while no job is in the foreground, between two of them, has no effect.
+    case.await_true(lambda: interrupt(server), 20, 'a prompt')
+    server.in_window(0, ['clear; tty; echo sum $((40 + 2))', 'Enter'])
+    server.expect(0, r'^/dev/pts/\d+\nsum 42$', 'an answer of the shell')
+    server.tmux('resize-window', '-t', '0', '-x', '60', '-y', '15')
+    server.in_window(0, ['stty size', 'Enter'])
+    server.expect(0, r'^15 60$', 'another size')
+    if has_vim:
+        close_vim(server, case)
+    server.tmux('kill-server')
     case.wait(pid)
+
+
+def interrupt(server):
+    server.in_window(0, ['C-c'])
+    return re.search(r'^bash.*[$#] *\n*\Z', server.tmux('capture-pane', '-p', '-t', '0'), re.M)
+
+
+def open_vim(server, case):
+    """Vim as a job of the shell of a second window, in the middle of typing."""
+    server.tmux('new-window', '-d', 'bash --norc')
+    server.in_window(1, [f'vim -u NONE {case.work}/text', 'Enter'])
+    server.expect(1, r'^~$', 'an empty page of vim')
+    server.in_window(1, ['ifirst line', 'Enter', 'second '])
+    server.expect(1, r'^second', 'what was typed')
+    return True
+
+
+def close_vim(server, case):
+    server.in_window(1, ['half', 'Escape', ':s/half/line/', 'Enter'])
+    server.expect(1, r'^second line', 'what was typed, changed')
+    server.in_window(1, [':wq', 'Enter'])
+    case.await_true(lambda: read_file(os.path.join(case.work, 'text')) ==
+                    'first line\nsecond line\n', 20, 'the file of vim')
+    server.in_window(1, ['sleep 600', 'Enter'])
+    server.expect(1, r'sleep 600', 'a command')
+    server.in_window(1, ['C-z'])
+    server.expect(1, r'Stopped', 'job control')
+    server.in_window(1, ['fg', 'Enter'])
+    server.expect(1, r'^sleep 600$', 'the command again')
+    server.in_window(1, ['C-c'])
+    server.in_window(1, ['clear; echo $((6 * 7))', 'Enter'])
+    server.expect(1, r'^42$', 'the shell again')
 
 
 # Both need the same numbers of terminals.

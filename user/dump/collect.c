@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "dump/dump.h"
 #include "dump/flight.h"
@@ -15,9 +16,12 @@
 #include "lib/log.h"
 #include "options.h"
 #include "surroundings.h"
+#include "tty.h"
 
 /* A pass whose records do not add up is repeated so often: nothing moves, so it is not expected. */
 #define PASSES 3
+/* What was just written into a terminal is carried to its other end by a worker of the kernel. */
+#define TTY_PASSES 1000
 
 static int one_pass(struct dump *d, const pid_t *pids, size_t n, struct error *err)
 {
@@ -26,6 +30,15 @@ static int one_pass(struct dump *d, const pid_t *pids, size_t n, struct error *e
 	if (ret)
 		return ret < 0 && !err->code ? fail(err, ret, "cannot take in what the kernel says") : ret;
 	return snapshot_finish(&d->snap, d->opt->pid, pids, n, err);
+}
+
+static int another_pass(struct dump *d, const pid_t *pids, size_t n, struct error *err)
+{
+	int ret;
+
+	snapshot_deinit(&d->snap);
+	ret = snapshot_init(&d->snap, err);
+	return ret ?: one_pass(d, pids, n, err);
 }
 
 int dump_collect(void *dump, struct error *err)
@@ -38,11 +51,14 @@ int dump_collect(void *dump, struct error *err)
 	for (int pass = 1; ret == -EAGAIN && pass < PASSES; pass++) {
 		log_warn(d->log, "%s; collecting again", err->text);
 		error_deinit(err);
-		snapshot_deinit(&d->snap);
-		ret = snapshot_init(&d->snap, err);
-		if (!ret)
-			ret = one_pass(d, pids, n, err);
+		ret = another_pass(d, pids, n, err);
 	}
+	for (int pass = 0; !ret && pass < TTY_PASSES && tty_is_moving(&d->snap); pass++) {
+		usleep(1000);
+		ret = another_pass(d, pids, n, err);
+	}
+	if (!ret && tty_is_moving(&d->snap))
+		return fail(err, EAGAIN, "bytes do not come to rest between the sides of a terminal");
 	if (ret)
 		return ret;
 	for (size_t i = 0; i < d->snap.n_processes; i++)

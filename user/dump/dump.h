@@ -31,6 +31,7 @@ struct memfd_inode;
 struct page_pump;
 struct regfile_dump;
 struct sockopt_defaults;
+struct tty_numbers;
 
 /* Microseconds and counts, as CRIU's stats-dump has them. */
 struct dump_stats {
@@ -71,6 +72,7 @@ struct dump {
 	struct shared_memory *shared;	/* dump_shared_memory */
 	size_t n_shared;
 	struct memfd_inode *memfds;	/* of kind/memfd.c: inodes that have an id; in the arena */
+	struct tty_numbers *ttys;	/* of dump/tty.c: terminals that have a number; in the arena */
 	SeccompEntry *seccomp;		/* filters found so far, in the arena: user/kind/seccomp.c */
 	struct dump_stats stats;
 };

@@ -23,22 +23,11 @@
 
 /* Kernel driver types and subtypes. */
 enum { DRIVER_SYSTEM = 1, DRIVER_CONSOLE = 2, DRIVER_SERIAL = 3, DRIVER_PTY = 4 };
-enum { PTY_MASTER = 1, PTY_SLAVE = 2 };
 #define CTTY_RDEV (5ULL << 20) /* /dev/tty: 5:0 */
-
-static const struct tty_detail *detail_of(const struct file *f)
-{
-	return f->rec->detail_type == DETAIL_TTY ? f->detail : NULL;
-}
 
 static bool claims(const struct file *f)
 {
-	return S_ISCHR(f->rec->i_mode) && !file_is_path(f) && detail_of(f);
-}
-
-static bool is_master(const struct tty_detail *detail)
-{
-	return detail->driver_type == DRIVER_PTY && detail->driver_subtype == PTY_MASTER;
+	return tty_detail_of(f);
 }
 
 /* How many descriptions of terminal @tty the snapshot has. */
@@ -47,7 +36,7 @@ static uint32_t count_held(const struct snapshot *snap, uint64_t tty)
 	uint32_t n = 0;
 
 	for (size_t i = 0; i < snap->n_files; i++) {
-		const struct tty_detail *detail = detail_of(snap->files[i]);
+		const struct tty_detail *detail = tty_detail_of(snap->files[i]);
 
 		n += detail && detail->tty == tty;
 	}
@@ -58,7 +47,13 @@ static uint32_t count_held(const struct snapshot *snap, uint64_t tty)
 static bool is_inside(const struct snapshot *snap, const struct tty_detail *detail)
 {
 	return detail->driver_type == DRIVER_PTY && detail->link &&
-	       (is_master(detail) || count_held(snap, detail->link) || !detail->link_count);
+	       (tty_is_master(detail) || count_held(snap, detail->link) || !detail->link_count);
+}
+
+/* The slave counts its open master as one. */
+static bool is_unopened(const struct tty_detail *detail)
+{
+	return !detail->is_other_closed && detail->link_count <= 1;
 }
 
 /* A slave counts its master, too. */
@@ -66,23 +61,29 @@ static bool is_open_outside(const struct snapshot *snap, const struct tty_detail
 {
 	uint32_t here = detail->count, there = detail->link_count;
 
-	here -= !is_master(detail) && there;
-	there -= is_master(detail) && there;
+	here -= !tty_is_master(detail) && there;
+	there -= tty_is_master(detail) && there;
 	return count_held(snap, detail->tty) < here || count_held(snap, detail->link) < there;
 }
 
 static void judge_inside(struct judge *j, struct file *f, const struct tty_detail *detail)
 {
-	if (!detail->is_hung_up && is_open_outside(j->snap, detail))
+	if (is_open_outside(j->snap, detail))
 		judge_file(j, f, "tty", "checkpoint the programs on both its sides together",
 			   "a process outside the tree has it open");
-	if (detail->queued)
-		judge_file(j, f, "tty", "let it be read first",
-			   "%llu bytes wait in it to be read, which cannot be carried yet",
-			   (unsigned long long)detail->queued);
 	if (detail->ldisc)
 		judge_file(j, f, "tty", NULL, "its line discipline %u cannot be carried",
 			   detail->ldisc);
+	if (!tty_is_master(detail))
+		return;
+	if (f->carrier && detail->queued)
+		judge_file(j, f, "tty", "let it be read first",
+			   "%llu bytes wait in it, while it is itself in flight in a socket",
+			   (unsigned long long)detail->queued);
+	if (is_unopened(detail) && detail->queued)
+		judge_file(j, f, "tty", "open its other side, or let it be read first",
+			   "%llu bytes wait in it, whose other side was never opened",
+			   (unsigned long long)detail->queued);
 }
 
 /* What stays behind when a terminal is exchanged for the one of the restore. */
@@ -104,9 +105,11 @@ static void judge_outside(struct judge *j, const struct file *f, const struct tt
 
 static void judge(struct judge *j, struct file *f)
 {
-	const struct tty_detail *detail = detail_of(f);
+	const struct tty_detail *detail = tty_detail_of(f);
 
 	judge_fown(j, f);
+	if (detail->is_hung_up)
+		return;
 	if (is_inside(j->snap, detail)) {
 		judge_inside(j, f, detail);
 	} else if (!j->options->shell_job) {
@@ -122,9 +125,9 @@ static void judge(struct judge *j, struct file *f)
 static bool is_held(const struct snapshot *snap, uint64_t tty)
 {
 	for (size_t i = 0; i < snap->n_files; i++) {
-		const struct tty_detail *detail = detail_of(snap->files[i]);
+		const struct tty_detail *detail = tty_detail_of(snap->files[i]);
 
-		if (detail && (detail->tty == tty || (is_master(detail) && detail->link == tty)))
+		if (detail && (detail->tty == tty || (tty_is_master(detail) && detail->link == tty)))
 			return true;
 	}
 	return false;
@@ -144,39 +147,17 @@ static void judge_session(struct judge *j, const struct task *t)
 	judge_soften(j);
 }
 
-static TtyType type_of(const struct file *f, const struct tty_detail *detail, uint32_t *ret_id)
+static TtyType type_of(const struct file *f, const struct tty_detail *detail)
 {
-	if (f->rec->rdev == CTTY_RDEV) {
-		*ret_id = TTY_ID_CTTY;
-		return TTY_TYPE__CTTY;
-	}
-	if (detail->driver_type == DRIVER_PTY) {
-		*ret_id = detail->index << 1 | is_master(detail);
+	if (detail->is_hung_up)
 		return TTY_TYPE__PTY;
-	}
-	if (detail->driver_type == DRIVER_SERIAL) {
-		*ret_id = TTY_ID_SERIAL;
+	if (f->rec->rdev == CTTY_RDEV)
+		return TTY_TYPE__CTTY;
+	if (detail->driver_type == DRIVER_PTY)
+		return TTY_TYPE__PTY;
+	if (detail->driver_type == DRIVER_SERIAL)
 		return TTY_TYPE__SERIAL;
-	}
-	*ret_id = detail->driver_type == DRIVER_CONSOLE ? TTY_ID_VT : TTY_ID_CONSOLE;
 	return detail->driver_type == DRIVER_CONSOLE ? TTY_TYPE__VT : TTY_TYPE__CONSOLE;
-}
-
-static bool is_first_of_id(const struct dump *d, const struct file *f, uint32_t id)
-{
-	for (size_t i = 0; i < d->snap.n_files; i++) {
-		const struct file *other = d->snap.files[i];
-		uint32_t other_id;
-
-		if (other == f)
-			return true;
-		if (detail_of(other) && !file_is_path(other)) {
-			type_of(other, detail_of(other), &other_id);
-			if (other_id == id)
-				return false;
-		}
-	}
-	return true;
 }
 
 /* By ioctl, since a master answers for its slave. A terminal that has hung up has no settings. */
@@ -188,8 +169,8 @@ static int describe_settings(struct dump *d, struct file *f, TtyInfoEntry *info)
 
 	if (fd < 0)
 		return fd;
-	if (ioctl(fd, TCGETS, &termios))
-		return errno == EIO ? 0 : fail(d->err, errno, "cannot read its settings");
+	if (ioctl(fd, TTY_GETS, &termios))
+		return fail(d->err, errno, "cannot read its settings");
 	(void)ioctl(fd, TIOCGLCKTRMIOS, &locked);
 	if (ioctl(fd, TIOCGWINSZ, &size))
 		return fail(d->err, errno, "cannot read its size");
@@ -211,7 +192,7 @@ static void describe_session(const struct dump *d, const struct tty_detail *deta
 {
 	info->sid = detail->session.virt;
 	info->pgrp = detail->pgrp.virt;
-	for (size_t i = 0; is_master(detail) && i < d->snap.n_processes; i++) {
+	for (size_t i = 0; tty_is_master(detail) && i < d->snap.n_processes; i++) {
 		const struct process_record *rec = d->snap.processes[i]->rec;
 
 		if (!detail->link || rec->tty != detail->link || rec->sid.host != rec->pid.host)
@@ -221,53 +202,105 @@ static void describe_session(const struct dump *d, const struct tty_detail *deta
 	}
 }
 
-static int describe_info(struct dump *d, struct file *f, uint32_t id, TtyType type)
+static TtyPtyEntry *describe_pty(struct dump *d, const struct tty_detail *detail)
 {
-	const struct tty_detail *detail = detail_of(f);
+	TtyPtyEntry *pty = dump_message(d, &tty_pty_entry__descriptor);
+
+	if (!pty)
+		return NULL;
+	pty->index = detail->index;
+	pty->has_instance = true;
+	pty->instance = detail->pty_dev;
+	return pty;
+}
+
+/* A master tells for its slave what no ioctl does. */
+static void describe_sides(const struct tty_detail *detail, TtyInfoEntry *info)
+{
+	info->packet_mode = detail->packet;
+	info->has_stopped = info->has_slave_stopped = info->has_slave_exclusive = true;
+	info->stopped = detail->stopped;
+	info->slave_stopped = detail->link_stopped;
+	info->slave_exclusive = detail->link_is_exclusive;
+	info->has_slave_unopened = info->has_packet_status = true;
+	info->slave_unopened = is_unopened(detail);
+	info->packet_status = detail->packet ? detail->packet_status : 0;
+}
+
+static int describe_info(struct dump *d, struct file *f, uint32_t id)
+{
+	const struct tty_detail *detail = tty_detail_of(f);
 	TtyInfoEntry *info = dump_message(d, &tty_info_entry__descriptor);
+	TtyPtyEntry *pty = describe_pty(d, detail);
 	struct image *image = dump_image(d, IMAGE_TTY_INFO);
 	uint32_t major = f->rec->rdev >> 20, minor = f->rec->rdev & 0xfffff;
 	int rc;
 
 	if (!image)
 		return d->err->code;
-	if (!info || !(info->pty = dump_message(d, &tty_pty_entry__descriptor)))
+	if (!info || !pty)
 		return fail(d->err, ENOMEM, "cannot describe it");
 	info->id = id;
-	info->type = type;
+	info->type = type_of(f, detail);
 	info->locked = detail->is_locked;
 	info->exclusive = detail->is_exclusive;
-	info->packet_mode = is_master(detail) && detail->packet;
 	info->rdev = major << 8 | minor;
-	describe_session(d, detail, info);
-	info->pty->index = detail->index;
-	if (type != TTY_TYPE__PTY)
-		info->pty = NULL;
 	info->has_dev = info->has_uid = info->has_gid = true;
 	info->dev = f->rec->dev;
 	info->uid = f->rec->uid;
 	info->gid = f->rec->gid;
-	rc = detail->is_hung_up && !is_master(detail) ? 0 : describe_settings(d, f, info);
-	return rc ? rc : image_add(image, &info->base, d->err);
+	if (info->type == TTY_TYPE__PTY)
+		info->pty = pty;
+	else if (detail->driver_type == DRIVER_PTY)
+		info->ctty = pty;
+	if (tty_is_master(detail))
+		describe_sides(detail, info);
+	if (detail->is_hung_up)
+		return image_add(image, &info->base, d->err);
+	describe_session(d, detail, info);
+	rc = describe_settings(d, f, info) ?: image_add(image, &info->base, d->err);
+	return rc ?: tty_describe_queues(d, f, id);
 }
 
 static int describe(struct dump *d, struct file *f, FileEntry *entry)
 {
 	TtyFileEntry *tty = dump_message(d, &tty_file_entry__descriptor);
-	TtyType type;
+	bool is_new;
 
 	if (!tty || !(tty->fown = dump_fown(d, f)))
 		return fail(d->err, ENOMEM, "cannot describe it");
 	tty->id = f->id;
 	tty->flags = file_flags(f);
-	type = type_of(f, detail_of(f), &tty->tty_info_id);
+	tty->tty_info_id = tty_number(d, f, &is_new);
+	if (d->err->code)
+		return d->err->code;
 	tty->has_regf_id = true;
 	tty->regf_id = regfile_name(d, f, true);
 	if (!tty->regf_id)
 		return d->err->code;
 	entry->tty = tty;
-	return is_first_of_id(d, f, tty->tty_info_id) ? describe_info(d, f, tty->tty_info_id, type)
-						      : 0;
+	return is_new ? describe_info(d, f, tty->tty_info_id) : 0;
+}
+
+/* A pty whose number is to be had again. */
+static int check_pty(struct restore *r, struct tty_plan *plan, uint32_t id)
+{
+	const TtyInfoEntry *info = plan->info;
+	const TtyPtyEntry *pty = info->type == TTY_TYPE__CTTY ? info->ctty : info->pty;
+
+	if (info->type != TTY_TYPE__PTY && info->type != TTY_TYPE__CTTY)
+		return 0;
+	if (!pty)
+		return info->type == TTY_TYPE__CTTY
+			       ? 0
+			       : fail(r->err, 0, "tty-info.img: pty %u has no number", id);
+	plan->is_master = info->type == TTY_TYPE__PTY && id & 1;
+	plan->is_hung = info->type == TTY_TYPE__PTY && !info->termios;
+	plan->index = pty->index;
+	plan->instance = pty->has_instance ? pty->instance : 0;
+	if (plan->is_master && plan->is_hung)
+		return fail(r->err, 0, "tty-info.img: the master %u has no settings", id);
+	return 0;
 }
 
 static int check(struct restore *r, struct new_file *f)
@@ -282,28 +315,30 @@ static int check(struct restore *r, struct new_file *f)
 	plan->info = tty_info(r, tty->tty_info_id);
 	if (!plan->info)
 		return r->err->code;
-	if (plan->info->type == TTY_TYPE__PTY && !plan->info->pty)
-		return fail(r->err, 0, "tty-info.img: pty %u has no number", tty->tty_info_id);
-	plan->is_master = plan->info->type == TTY_TYPE__PTY && tty->tty_info_id & 1;
+	if (check_pty(r, plan, tty->tty_info_id))
+		return r->err->code;
 	f->data = plan;
 	return check_flags(r, f, tty->flags);
 }
 
+/* All ptys are made with the first file of any. */
 static int open_tty(struct restore *r, struct new_file *f)
 {
-	const struct tty_plan *plan = f->data;
+	struct tty_plan *plan = f->data;
+	const struct new_file *master = plan->is_hung ? NULL : tty_master_of(r, plan);
 
-	tty_pair_up(r);
-	if (f->fd >= 0)
+	if (master && master->fd >= 0)
 		return 0;
-	return plan->is_of_pair ? tty_open_pair(r, f) : tty_open_home(r, f);
+	plan->is_of_pair = plan->is_hung || master;
+	return plan->is_of_pair ? tty_open_pairs(r) : tty_open_home(r, f);
 }
 
 static int connect_tty(struct restore *r, struct new_file *f)
 {
-	int rc = tty_set(r, f);
+	const struct tty_plan *plan = f->data;
+	int rc = plan->is_of_pair ? 0 : tty_set_home(r, f);
 
-	return rc ? rc : connect_fown_flags(r, f, f->entry->tty->fown, f->entry->tty->flags);
+	return rc ?: connect_fown_flags(r, f, f->entry->tty->fown, f->entry->tty->flags);
 }
 
 static int install(struct restore *r, struct new_file *f, struct new_task *t, struct batch *batch)

@@ -24,6 +24,7 @@
 #include "restore/memory.h"
 #include "restore/restore.h"
 #include "restore/stop.h"
+#include "tty.h"
 
 /* Processes that wait for their memory. */
 struct wave {
@@ -108,11 +109,12 @@ static int clone_child(struct restore *r, struct new_process *p, bool is_full, s
 	return 0;
 }
 
-static int lead_session(struct new_process *p, struct error *err)
+/* With a terminal, if it has one: children have theirs from here. */
+static int lead_session(struct restore *r, struct new_process *p, struct error *err)
 {
 	int ret = batch_demand(batch_of(p), "leading a session", p->pid, SYS_setsid, 0);
 
-	ret = batch_run(batch_of(p), err) ?: ret;
+	ret = batch_run(batch_of(p), err) ?: ret ?: tty_lead(r, p, err);
 	return ret ? fail_in(err, "process %d", p->pid) : 0;
 }
 
@@ -142,7 +144,7 @@ static int grow(struct restore *r, struct new_process *p, bool is_full, struct w
 	int ret = grow_children(r, p, true, is_full, wave, err);
 
 	if (!ret && p->sid == p->pid)
-		ret = lead_session(p, err);
+		ret = lead_session(r, p, err);
 	if (!ret)
 		ret = grow_children(r, p, false, is_full, wave, err);
 	if (!ret && !is_transient(p))

@@ -135,7 +135,7 @@ static __always_inline int stream_send(struct record_head *head, __u32 type, __u
 		return 1;
 	}
 	control.done++;
-	control.sent[type & 15]++;
+	control.sent[type & 31]++;
 	return 0;
 }
 

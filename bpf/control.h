@@ -30,7 +30,7 @@ struct record_control {
 	__u32 pass;
 	__u32 flags;    /* enum control_flags */
 	__u64 full;     /* records that found no room and were sent later */
-	__u64 sent[16]; /* records written so far in this pass, by enum record_type */
+	__u64 sent[32]; /* records written so far in this pass, by enum record_type */
 
 	/*
 	 * An object whose records did not all fit is shown again by the kernel: how many

@@ -63,6 +63,8 @@ static long send_item(__u32 i, void *unused)
 		epoll_item.fd = BPF_CORE_READ(epi, ffd.fd);
 		epoll_item.file = (__u64)BPF_CORE_READ(epi, ffd.file);
 	}
+	epoll_item.is_ready = (__u64)BPF_CORE_READ(epi, rdllink.next) !=
+			      (__u64)__builtin_preserve_access_index(&epi->rdllink);
 	epoll_item.events = BPF_CORE_READ(epi, event.events);
 	epoll_item.data = BPF_CORE_READ(epi, event.data);
 	if (stream_send(&epoll_item.head, RECORD_EPOLL_PART, view.file, sizeof(epoll_item), true)) {

@@ -215,7 +215,8 @@ static __always_inline int send_file(struct file *file, struct twin_shape *place
 
 	file_rest(file);
 	if (control.flags & CONTROL_PARTS && ((has_locks(file) && file_locks()) || file_epoll() ||
-					      file_queue() || file_flights() || file_tty_queue()))
+					      file_queue() || file_flights() ||
+					      file_tty_queue() || file_watches()))
 		return 1;
 	if (control.flags & CONTROL_DETAILS)
 		file_kind();

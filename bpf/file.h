@@ -72,6 +72,7 @@ int file_epoll(void);
 int file_queue(void);
 int file_flights(void);
 int file_tty_queue(void);
+int file_watches(void);
 
 /* What the record says of view.file. */
 int file_name(void);

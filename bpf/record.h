@@ -49,6 +49,8 @@ enum record_type {
 	RECORD_DEEP_PART,	/* struct deep_record: part of a process */
 	RECORD_FLIGHT_PART,	/* struct file_record of a file in flight: part of a file */
 	RECORD_TTY_PART,	/* struct tty_queue_record: part of a file */
+	RECORD_WATCH_PART,	/* struct watch_record: part of a file */
+	RECORD_EVENT_PART,	/* struct event_record: part of a file, after its watches */
 	RECORD_TYPES
 };
 
@@ -332,7 +334,7 @@ enum vma_special {
 
 /*
  * A descriptor and the open file description behind it. Owner: struct file.
- * Parts: locks, epoll items. Its tail holds the kind's own detail (bpf/KIND.h) and
+ * Parts: locks, epoll items, queued messages, watches, queued events. Its tail holds the kind's own detail (bpf/KIND.h) and
  * then the path.
  */
 struct file_record {
@@ -392,6 +394,8 @@ struct epoll_record {
 	__u32 events;		/* as kept: 0 in the low bits of a fired EPOLLONESHOT */
 	__u64 data;
 	__u64 file;		/* identity of the watched struct file */
+	__u32 is_ready;		/* epoll_wait would look at it: the kernel has it in its list */
+	__u32 reserved;
 };
 
 enum queue_flags {
@@ -438,6 +442,37 @@ struct tty_queue_record {
 	__u8 data[];
 };
 
+/*
+ * What an inotify or fanotify file watches. The tail names the inode as its file system
+ * knows it: its name, NUL, the name of its directory, NUL, and so on up to the root.
+ */
+struct watch_record {
+	struct record_head head;
+	__u32 wd;		/* of inotify; else 0 */
+	__u32 type;		/* enum watch_type */
+	__u32 mask, ignore_mask;	/* as the kernel keeps them: FS_* */
+	__u32 flags;		/* FSNOTIFY_MARK_FLAG_* */
+	__u32 mnt_id;		/* of a mount; else 0 */
+	__u64 ino;
+	__u64 inode;		/* identity */
+	__u32 dev, s_magic;
+	__u32 i_mode, nlink;
+	__u32 n_names, names_size;	/* of the tail; sizes in bytes, NULs included */
+	__u32 is_named;		/* the names are in use: they lead to it */
+	__u32 reserved;
+};
+
+enum watch_type { WATCH_INODE, WATCH_MOUNT, WATCH_SUPERBLOCK, WATCH_OTHER };
+
+/* An event that nobody has read yet, in order. */
+struct event_record {
+	struct record_head head;
+	__s32 wd;
+	__u32 mask, cookie;
+	__u32 name_size;	/* without the NUL that follows; 0: none */
+	char name[256];
+};
+
 /* Details: each kind's struct stands in bpf/KIND.h. Appended to, never renumbered. */
 enum detail_type {
 	DETAIL_NONE,
@@ -452,6 +487,7 @@ enum detail_type {
 	DETAIL_SOCKET,		/* a socket of any other family */
 	DETAIL_PIDFD,
 	DETAIL_NSFD,
+	DETAIL_FSNOTIFY,
 };
 
 #endif

@@ -200,7 +200,11 @@ static struct file *file_create(struct snapshot *snap, const struct slot *slot,
 	    snapshot_parts(snap, slot->item, RECORD_FLIGHT_PART, (const void ***)&f->flights,
 			   &f->n_flights) ||
 	    snapshot_parts(snap, slot->item, RECORD_TTY_PART, (const void ***)&f->tty_queue,
-			   &f->n_tty_queue))
+			   &f->n_tty_queue) ||
+	    snapshot_parts(snap, slot->item, RECORD_WATCH_PART, (const void ***)&f->watches,
+			   &f->n_watches) ||
+	    snapshot_parts(snap, slot->item, RECORD_EVENT_PART, (const void ***)&f->events,
+			   &f->n_events))
 		return NULL;
 	return f;
 }

@@ -95,6 +95,8 @@ int snapshot_add(void *arg, const struct record_head *rec)
 		[RECORD_FLIGHT_PART] = sizeof(struct file_record),
 		[RECORD_DEEP_PART] = sizeof(struct deep_record),
 		[RECORD_TTY_PART] = sizeof(struct tty_queue_record),
+		[RECORD_WATCH_PART] = sizeof(struct watch_record),
+		[RECORD_EVENT_PART] = sizeof(struct event_record),
 	};
 	struct snapshot *snap = arg;
 	struct snapshot_builder *b = snap->builder;

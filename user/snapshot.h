@@ -72,6 +72,11 @@ struct file {
 	const struct unix_message *messages;	/* filled by dump_flights: one for each of queue */
 	const struct tty_queue_record **tty_queue;	/* of a pty's master: what both sides have to read */
 	size_t n_tty_queue;
+	const struct watch_record **watches;	/* of inotify and fanotify */
+	size_t n_watches;
+	const struct event_record **events;	/* that nobody has read, in order */
+	size_t n_events;
+	struct watch_place *places;	/* of the watches, filled by judge: user/fsnotify.h */
 	const struct file *carrier;	/* in flight: the socket in whose queue it is; else NULL */
 	struct process *process;	/* a process that has it (its carrier), the one with the lowest vpid */
 	uint32_t fd;			/* its (its carrier's) number there */

@@ -25,6 +25,7 @@ struct epoll_event;
 struct epoll_filefd;
 struct eventfd_ctx;
 struct eventpoll;
+struct fanotify_group_private_data;
 struct fdtable;
 struct file;
 struct file_lock;
@@ -34,17 +35,26 @@ struct file_operations;
 struct files_struct;
 struct fown_struct;
 struct fs_struct;
+struct fsnotify_event;
+struct fsnotify_group;
+struct fsnotify_mark;
+struct fsnotify_mark_connector;
 struct group_info;
+struct hlist_bl_node;
 struct hlist_head;
 struct hlist_node;
 struct hrtimer;
 struct hrtimer_clock_base;
 struct hrtimer_sleeper;
 struct hugetlbfs_inode_info;
+struct idr;
 struct in6_addr;
 struct inet_connection_sock;
 struct inet_sock;
 struct inode;
+struct inotify_event_info;
+struct inotify_group_private_data;
+struct inotify_inode_mark;
 struct io_context;
 struct io_uring_task;
 struct ip_mc_socklist;
@@ -455,6 +465,10 @@ enum pid_type {
 	PIDTYPE_SID = 3,
 };
 
+struct idr {
+	unsigned int idr_next;
+};
+
 struct ns_common {
 	const struct proc_ns_operations *ops;
 	unsigned int inum;
@@ -629,16 +643,25 @@ struct sk_buff {
 	unsigned int len;
 };
 
+struct hlist_bl_node {
+	struct hlist_bl_node **pprev;
+};
+
 struct qstr {
 	const unsigned char *name;
 };
 
 struct dentry {
+	struct hlist_bl_node d_hash;
+	struct dentry *d_parent;
 	union {
 		const struct qstr d_name;
 	};
 	struct inode *d_inode;
 	struct super_block *d_sb;
+	union {
+		struct hlist_node d_alias;
+	} d_u;
 };
 
 struct inode {
@@ -654,10 +677,14 @@ struct inode {
 	loff_t i_size;
 	u8 i_blkbits;
 	blkcnt_t i_blocks;
+	union {
+		struct hlist_head i_dentry;
+	};
 	struct file_lock_context *i_flctx;
 	union {
 		struct pipe_inode_info *i_pipe;
 	};
+	struct fsnotify_mark_connector *i_fsnotify_marks;
 	void *i_private;
 };
 
@@ -668,6 +695,7 @@ struct super_block {
 };
 
 struct vfsmount {
+	struct super_block *mnt_sb;
 };
 
 struct cgroup {
@@ -981,6 +1009,54 @@ struct hrtimer_sleeper {
 	struct task_struct *task;
 };
 
+struct fsnotify_mark_connector {
+	unsigned char type;
+	union {
+		void *obj;
+	};
+};
+
+enum fsnotify_group_prio {
+	FSNOTIFY_PRIO_NORMAL = 0,
+	FSNOTIFY_PRIO_CONTENT = 1,
+	FSNOTIFY_PRIO_PRE_CONTENT = 2,
+	__FSNOTIFY_PRIO_NUM = 3,
+};
+
+struct inotify_group_private_data {
+	struct idr idr;
+};
+
+struct fanotify_group_private_data {
+	struct list_head access_list;
+	int flags;
+	int f_flags;
+};
+
+struct fsnotify_group {
+	struct list_head notification_list;
+	unsigned int q_len;
+	unsigned int max_events;
+	enum fsnotify_group_prio priority;
+	struct list_head marks_list;
+	union {
+		struct inotify_group_private_data inotify_data;
+		struct fanotify_group_private_data fanotify_data;
+	};
+};
+
+struct fsnotify_mark {
+	__u32 mask;
+	struct list_head g_list;
+	struct fsnotify_mark_connector *connector;
+	__u32 ignore_mask;
+	unsigned int flags;
+};
+
+struct fsnotify_event {
+	struct list_head list;
+};
+
 struct seccomp_filter {
 	struct seccomp_filter *prev;
 	struct notification *notif;
@@ -1065,11 +1141,25 @@ struct file_lock {
 
 struct mount {
 	struct vfsmount mnt;
+	struct fsnotify_mark_connector *mnt_fsnotify_marks;
 	int mnt_id;
 };
 
 struct mnt_namespace {
 	struct ns_common ns;
+};
+
+struct inotify_inode_mark {
+	int wd;
+};
+
+struct inotify_event_info {
+	struct fsnotify_event fse;
+	u32 mask;
+	int wd;
+	u32 sync_cookie;
+	int name_len;
+	char name[0];
 };
 
 struct epoll_event {
@@ -1083,6 +1173,7 @@ struct epoll_filefd {
 } __attribute__((packed));
 
 struct epitem {
+	struct list_head rdllink;
 	struct epoll_filefd ffd;
 	struct epoll_event event;
 };

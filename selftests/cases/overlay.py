@@ -46,5 +46,13 @@ def test_sockets(case):
     on_overlay(case, 'unix_names', subjects.restored)
 
 
+def test_inotify(case):
+    on_overlay(case, 'inotify', subjects.restored)
+
+
+def test_inotify_unread(case):
+    on_overlay(case, 'inotify_unread', subjects.restored)
+
+
 def test_locks_left_running(case):
     on_overlay(case, 'file_locks', subjects.left_running)

@@ -103,7 +103,8 @@ static bool is_part(const struct record_head *rec)
 	       rec->type == RECORD_GROUPS_PART || rec->type == RECORD_LOCK_PART ||
 	       rec->type == RECORD_EPOLL_PART || rec->type == RECORD_QUEUE_PART ||
 	       rec->type == RECORD_DEEP_PART || rec->type == RECORD_FLIGHT_PART ||
-	       rec->type == RECORD_TTY_PART;
+	       rec->type == RECORD_TTY_PART ||
+	       rec->type == RECORD_WATCH_PART || rec->type == RECORD_EVENT_PART;
 }
 
 static int keep_part(struct ring *ring, const struct record_head *rec)

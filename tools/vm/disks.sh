@@ -4,14 +4,13 @@
 # A kernel is a folder with vmlinuz, initrd and its modules, a root a folder with root.ext4. Their
 # names end in a hash of what they were made from, so a change here makes new ones.
 
-# The guests' programs are of this machine's suite: what was built or cross-built here fits.
+# The guests' programs are of this machine's suite: what was built or cross-built here fits. Tests of
+# programs that are not among them are skipped: the larger ones are as slow as they are large.
 root_suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
-base_packages=(base-files base-passwd libc-bin dash bash coreutils util-linux mount login passwd
+packages=(base-files base-passwd libc-bin dash bash coreutils util-linux mount login passwd
 	iproute2 nftables iptables procps kmod grep sed mawk findutils diffutils hostname tar gzip dpkg
 	busybox-static libbpf1 libelf1 libprotobuf-c1 libnftables1 libcap2 libxxhash0 zlib1g
-	ncurses-base file)
-# Not in guests: what only builds tests, and runtimes that are large, and slow under emulation.
-never_in_guest='^(musl-tools|libclang-rt.*|default-jre.*|bsh|nodejs)$'
+	ncurses-base file python3 perl strace tmux sqlite3 redis-tools)
 # What has to be loaded before the root and the shared folders can be mounted.
 boot_modules=(virtio_pci virtio_blk virtio_console crc32c_generic ext4 9pnet_virtio 9p)
 
@@ -74,19 +73,9 @@ build_initrd() { # FOLDER VERSION BUSYBOX
 
 # --- root file systems -------------------------------------------------------------------------
 
-guest_packages() {
-	local name
-
-	printf '%s\n' "${base_packages[@]}"
-	for name in $("$top/tools/install-deps" names test); do
-		[[ $name =~ $never_in_guest ]] || echo "$name"
-	done
-}
-
 build_root() { # FOLDER ARCH
-	local root=$1/files fake_root=() packages
+	local root=$1/files fake_root=()
 
-	mapfile -t packages < <(guest_packages)
 	apt_open "$2" "$root_suite"
 	apt_download "${packages[@]}"
 	apt_unpack "$root" "$apt_debs"/*.deb
@@ -160,7 +149,7 @@ hash_of() { # TEXT...
 # Sets $kernel_folder and $root_folder.
 build_disks() { # ARCH KERNEL
 	mkdir -p "$cache"
-	build "root-$root_suite-$1-$(hash_of "$(guest_packages)" "$(declare -f finish_root tell_dpkg)")" \
+	build "root-$root_suite-$1-$(hash_of "${packages[@]}" "$(declare -f finish_root tell_dpkg)")" \
 		build_root "$1"
 	root_folder=$built
 	build "kernel-$2-$1-$(hash_of "${boot_modules[@]}" "$(<"$here/initrd-init")")" \

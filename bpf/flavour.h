@@ -214,5 +214,19 @@ struct unix_sock___oob {
 	struct sk_buff *oob_skb;
 };
 
+/* the class of a fanotify group: an unsigned int before 6.10 made it an enum */
+enum fsnotify_group_prio___enum { FSNOTIFY_PRIO_NORMAL___enum };
+struct fsnotify_group___enum {
+	enum fsnotify_group_prio___enum priority;
+};
+struct fsnotify_group___number {
+	unsigned int priority;
+};
+
+/* 7.x has no name for the union that the list of a file's names is in */
+struct dentry___direct {
+	struct hlist_node d_alias;
+};
+
 #pragma clang attribute pop
 #endif

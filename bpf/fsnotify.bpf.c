@@ -47,6 +47,15 @@ static __always_inline bool is_hashed(struct dentry *dentry)
 	return BPF_CORE_READ(dentry, d_hash.pprev) || is_root(dentry);
 }
 
+static __always_inline struct dentry *dentry_of(struct hlist_node *alias)
+{
+	struct dentry___direct *direct = NULL;
+
+	if (bpf_core_field_exists(direct->d_alias))
+		return (void *)alias - bpf_core_field_offset(struct dentry___direct, d_alias);
+	return (void *)alias - bpf_core_field_offset(struct dentry, d_u.d_alias);
+}
+
 /* The first name in use, else any. */
 static long find_alias(__u32 i, void *unused)
 {
@@ -55,7 +64,7 @@ static long find_alias(__u32 i, void *unused)
 
 	if (!node)
 		return 1;
-	dentry = (void *)node - bpf_core_field_offset(struct dentry, d_u.d_alias);
+	dentry = dentry_of(node);
 	if (!watch_walk.dentry || is_hashed(dentry))
 		watch_walk.dentry = (__u64)dentry;
 	watch_walk.alias = (__u64)BPF_CORE_READ(node, next);
@@ -241,6 +250,15 @@ static __always_inline __u32 count_permissions(struct fsnotify_group *group)
 	return BPF_CORE_READ(head, next) != head;
 }
 
+static __always_inline __u32 class_of(struct fsnotify_group *group)
+{
+	struct fsnotify_group___number *number = (void *)group;
+	struct fsnotify_group___enum *named = (void *)group;
+
+	return bpf_core_field_exists(named->priority) ? BPF_CORE_READ(named, priority)
+						      : BPF_CORE_READ(number, priority);
+}
+
 int fsnotify_detail(void)
 {
 	struct fsnotify_detail *d = detail_room(struct fsnotify_detail);
@@ -251,7 +269,7 @@ int fsnotify_detail(void)
 	clear(d);
 	d->n_events = BPF_CORE_READ(group, q_len);
 	d->max_events = BPF_CORE_READ(group, max_events);
-	d->priority = BPF_CORE_READ(group, priority);
+	d->priority = class_of(group);
 	if (is_anon("inotify")) {
 		d->next_wd = BPF_CORE_READ(group, inotify_data.idr.idr_next);
 	} else {

@@ -12,7 +12,8 @@
  *  3. core.c    regsets to and from the image's CoreEntry
  *  4. vdso.c    where the vDSO may be put and how
  *  5. cpu.c     what the processor offers to programs
- *  6. pattern.h values for all registers, for the tests
+ *  6. features.c what of that an image records, and what another processor lacks of it
+ *  7. pattern.h values for all registers, for the tests
  */
 
 #include <linux/types.h>
@@ -20,8 +21,11 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+struct arena;
+struct buf;
 struct error;
 typedef struct CoreEntry CoreEntry;
+typedef struct CpuinfoEntry CpuinfoEntry;
 
 /* One register set as the kernel keeps it: PTRACE_GETREGSET of @note. */
 struct regset {
@@ -171,6 +175,28 @@ ssize_t arch_find_syscall(const void *text, size_t size);
 int arch_cpu_has(const char *feature, unsigned int *ret_size);
 /* Can the vDSO be mapped anew, rather than moved? 0; -EOPNOTSUPP if no kernel can here; or -errno. */
 int arch_can_map_vdso(void);
+
+/* --- features.c --------------------------------------------------------- */
+
+/* What of two processors is compared: CRIU's words for it are those of --cpu-cap. */
+enum cpu_cap {
+	CPU_CAP_FPU = 1,   /* size and parts of the register state */
+	CPU_CAP_CPU = 2,   /* everything: the same model */
+	CPU_CAP_INS = 4,   /* instructions that programs can have seen */
+	CPU_CAP_IMAGE = 8, /* the image must tell */
+	CPU_CAP_DEFAULT = CPU_CAP_FPU | CPU_CAP_INS,
+	CPU_CAP_ALL = 15,
+};
+
+/* Says in @entry what this processor lets programs use; pieces are from @arena. 0 or -ENOMEM. */
+int arch_cpuinfo_fill(CpuinfoEntry *entry, struct arena *arena);
+/*
+ * Appends to @ret, as words parted by ", ", what programs of @then may use or have seen
+ * and @now lacks, or how they differ, by the CPU_CAP_* of @caps. An entry without a part
+ * for this architecture lacks nothing. 0 or -ENOMEM.
+ */
+int arch_cpuinfo_compare(const CpuinfoEntry *then, const CpuinfoEntry *now, unsigned int caps,
+			 struct buf *ret);
 
 /* --- engine.S ----------------------------------------------------------- */
 

@@ -4,7 +4,8 @@
 #include <string.h>
 
 #define DR (OPTIONS_DUMP | OPTIONS_RESTORE)
-#define ALL (DR | OPTIONS_SCAN | OPTIONS_CHECK | OPTIONS_SHOW | OPTIONS_VERIFY)
+#define DRC (DR | OPTIONS_CPUINFO)
+#define ALL (DRC | OPTIONS_SCAN | OPTIONS_CHECK | OPTIONS_SHOW | OPTIONS_VERIFY)
 
 #define FIELD(member) offsetof(struct options, member)
 
@@ -23,13 +24,13 @@ static const struct option_row rows[] = {
 	  "only leave the BPF programs in the kernel, for later calls" },
 	{ "unpin", 0, OPTIONS_SCAN, VALUE_NONE, FIELD(unpin), NULL,
 	  "only remove BPF programs left there" },
-	{ "images-dir", 'D', DR | OPTIONS_CHECK, VALUE_TEXT, FIELD(images_dir), "DIR",
+	{ "images-dir", 'D', DRC | OPTIONS_CHECK, VALUE_TEXT, FIELD(images_dir), "DIR",
 	  "where the images are (default: the current directory)" },
-	{ "work-dir", 'W', DR | OPTIONS_CHECK, VALUE_TEXT, FIELD(work_dir), "DIR",
+	{ "work-dir", 'W', DRC | OPTIONS_CHECK, VALUE_TEXT, FIELD(work_dir), "DIR",
 	  "where logs, pidfile and statistics go (default: the images' directory)" },
-	{ "log-file", 'o', DR | OPTIONS_CHECK, VALUE_TEXT, FIELD(log_file), "FILE",
+	{ "log-file", 'o', DRC | OPTIONS_CHECK, VALUE_TEXT, FIELD(log_file), "FILE",
 	  "log to FILE, relative to the work directory (default: standard error)" },
-	{ "verbosity", 'v', DR | OPTIONS_SCAN | OPTIONS_CHECK, VALUE_LEVEL, FIELD(verbosity), "[N]",
+	{ "verbosity", 'v', DRC | OPTIONS_SCAN | OPTIONS_CHECK, VALUE_LEVEL, FIELD(verbosity), "[N]",
 	  "-v, -vv, -v4: log more; 1 errors, 2 warnings (default), 3 stages, 4 everything" },
 	{ "leave-running", 'R', OPTIONS_DUMP, VALUE_NONE, FIELD(leave_running), NULL,
 	  "let the tree run on after the dump" },
@@ -58,6 +59,8 @@ static const struct option_row rows[] = {
 	  "largest deleted file whose content is kept; suffix k, m, g (default 64m)" },
 	{ "timeout", 0, OPTIONS_DUMP, VALUE_NUMBER, FIELD(timeout), "SECONDS",
 	  "longest time to bring the tree to a stop (default 10)" },
+	{ "cpu-cap", 0, DRC, VALUE_CPU_CAP, FIELD(cpu_cap), "[=CAP,...]",
+	  "what of the processor counts: fpu, ins, cpu, image, all, none; ^ before one: not that" },
 	{ "display-stats", 0, DR, VALUE_NONE, FIELD(display_stats), NULL,
 	  "print times and sizes at the end" },
 	{ "status-fd", 0, DR, VALUE_FD, FIELD(status_fd), "FD",
@@ -103,6 +106,8 @@ static const struct option_row rows[] = {
 	  "the same as DIR" },
 	{ "DIR|FILE...", 0, OPTIONS_SHOW, VALUE_OPERANDS, FIELD(operands), NULL,
 	  "checkpoints are summed up, images of any name printed as crit does" },
+	{ "dump|check", 0, OPTIONS_CPUINFO, VALUE_OPERANDS, FIELD(operands), NULL,
+	  "write cpuinfo.img, or compare it with this processor" },
 	{ "DIR", 0, OPTIONS_VERIFY, VALUE_OPERANDS, FIELD(operands), NULL, "the checkpoint" },
 };
 #define N_ROWS (sizeof(rows) / sizeof(rows[0]))
@@ -110,7 +115,7 @@ static const struct option_row rows[] = {
 /* CRIU's options that would change what is done, and are not there yet: never ignored in silence. */
 static const char *const missing[] = {
 	"action-script", "address", "apparmor", "auto-dedup", "auto-ext-mnt", "cgroup-dump-controller",
-	"cgroup-props", "cgroup-props-file", "cgroup-root", "cgroup-yard", "config", "cpu-cap", "daemon",
+	"cgroup-props", "cgroup-props-file", "cgroup-root", "cgroup-yard", "config", "daemon",
 	"empty-ns", "enable-external-masters", "enable-external-sharing", "enable-fs", "exec-cmd",
 	"ext-mount-map", "file-validation", "freeze-cgroup", "images-fd",
 	"inherit-fd", "irmap-scan-path", "join-ns", "lazy-pages", "lsm-mount-context", "lsm-profile",
@@ -131,6 +136,7 @@ const struct option_row *option_next(enum options_for what, const struct option_
 bool option_takes_value(const struct option_row *row)
 {
 	return row->value != VALUE_NONE && row->value != VALUE_LEVEL &&
+	       row->value != VALUE_CPU_CAP &&
 	       row->value != VALUE_OPERANDS && row->value != VALUE_IGNORED_FLAG;
 }
 

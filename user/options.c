@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include "arch/arch.h"
+#include "cpucap.h"
 #include "options.h"
 
 #include <ctype.h>
@@ -175,6 +177,9 @@ static int set_value(struct options *opt, const struct option_row *row, const ch
 			return fail(err, errno, "option --%s: descriptor %s", row->name, value);
 		*(int *)field = (int)number;
 		break;
+	case VALUE_CPU_CAP:
+		ret = cpucap_parse(*value ? value : NULL, field);
+		break;
 	case VALUE_EXTERNAL:
 		if (!is_external(value)) {
 			fail(err, 0, "option --%s: '%s' is not supported", row->name, value);
@@ -237,6 +242,8 @@ static int parse_long(struct options *opt, enum options_for what, char **argv, i
 		return fail_unknown(argv[0], arg, length, err);
 	if (row->value == VALUE_LEVEL)
 		return set_level(opt, value ? value + 1 : "", err);
+	if (row->value == VALUE_CPU_CAP)
+		return set_value(opt, row, value ? value + 1 : "", err);
 	/* CRIU's --manage-cgroups has an optional value. */
 	if (!option_takes_value(row))
 		return value && row->value != VALUE_IGNORED_FLAG ?
@@ -313,6 +320,7 @@ int options_parse(struct options *opt, enum options_for what, int argc, char **a
 
 	*opt = (struct options){ .images_dir = ".",
 				 .timeout = 10,
+				 .cpu_cap = CPU_CAP_DEFAULT,
 				 .ghost_limit = 64ull << 20,
 				 .status_fd = -1,
 				 .work_dirfd = -1 };

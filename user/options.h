@@ -23,6 +23,7 @@ enum options_for {
 	OPTIONS_CHECK = 8,
 	OPTIONS_SHOW = 16,
 	OPTIONS_VERIFY = 32,
+	OPTIONS_CPUINFO = 64,
 };
 
 /* What may be given more than once; the words themselves are argv's. */
@@ -59,6 +60,7 @@ struct options {
 	struct words external;		/* --external: TYPE[ID], checked */
 	const char *sysroot;		/* --sysroot; NULL: this system */
 	struct words operands;		/* what is no option, where a command takes that */
+	unsigned int cpu_cap;		/* --cpu-cap: CPU_CAP_* of arch/arch.h; CPU_CAP_DEFAULT */
 	unsigned int timeout;		/* --timeout, seconds for freezing; 10 */
 	unsigned long long ghost_limit;	/* --ghost-limit, bytes */
 	int status_fd;			/* --status-fd; -1 */

@@ -520,6 +520,26 @@ TEST(pid_is_taken)
 	nftw(path, remove_one, 4, FTW_DEPTH | FTW_PHYS);
 }
 
+/* Of 16 KB, where this kernel has 4, or the other way round. */
+TEST(pages_of_another_size)
+{
+	struct checkpoint *c = start();
+	uint32_t other = c->page == 4096 ? 16384 : 4096;
+	char want[80];
+
+	snprintf(want, sizeof(want), "pages of %u bytes, this kernel of %u", other,
+		 (unsigned int)c->page);
+	c->inventory.has_page_size = true;
+	c->inventory.page_size = other;
+	refused(c, want);
+	c->inventory.has_page_size = false;
+	c->mm.has_page_size = true;
+	c->mm.page_size = other;
+	refused(c, want);
+	c->mm.page_size = (uint32_t)c->page;
+	EXPECT_STREQ(judge(c), "");
+}
+
 TEST(no_checkpoint_at_all)
 {
 	char path[] = "/tmp/crbpf-validate.XXXXXX";

@@ -25,6 +25,7 @@ struct command {
 extern const struct command commands[];
 
 int cmd_check(int argc, char **argv, struct log *log, struct error *err);
+int cmd_cpuinfo(int argc, char **argv, struct log *log, struct error *err);
 int cmd_completion(int argc, char **argv, struct log *log, struct error *err);
 int cmd_dump(int argc, char **argv, struct log *log, struct error *err);
 int cmd_restore(int argc, char **argv, struct log *log, struct error *err);

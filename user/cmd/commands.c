@@ -10,6 +10,7 @@ const struct command commands[] = {
 	{ "restore", cmd_restore, OPTIONS_RESTORE, "bring a checkpointed tree back" },
 	{ "show", cmd_show, OPTIONS_SHOW, "print images as a person, or a script, reads them" },
 	{ "verify", cmd_verify, OPTIONS_VERIFY, "check that images are whole and fit together" },
+	{ "cpuinfo", cmd_cpuinfo, OPTIONS_CPUINFO, "record this processor, or compare it with a record" },
 	{ "completion", cmd_completion, 0, NULL },
 	{ .name = NULL },
 };

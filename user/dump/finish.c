@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "core.pb-c.h"
+#include "cpucap.h"
 #include "dump/describe.h"
 #include "dump/dump.h"
 #include "inventory.pb-c.h"
@@ -59,8 +60,10 @@ static int write_inventory(struct dump *d, struct error *err)
 /* All images on the disk, and only then the one that says so; then the sums of all. */
 static int complete(struct dump *d, struct error *err)
 {
-	int ret = image_dir_sync(d->dir, err);
+	int ret = d->opt->cpu_cap ? cpucap_write(d->dir, err) : 0;
 
+	if (!ret)
+		ret = image_dir_sync(d->dir, err);
 	if (!ret)
 		ret = write_inventory(d, err);
 	if (!ret)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "core.pb-c.h"
+#include "cpucap.h"
 #include "fdinfo.pb-c.h"
 #include "fs.pb-c.h"
 #include "inventory.pb-c.h"
@@ -18,6 +19,7 @@
 #include "lib/err.h"
 #include "lib/log.h"
 #include "mm.pb-c.h"
+#include "options.h"
 #include "regfile.pb-c.h"
 #include "pstree.pb-c.h"
 #include "restore/check.h"
@@ -299,7 +301,7 @@ int restore_validate(void *restore, struct error *err)
 {
 	struct restore *r = restore;
 	rlim_t limit = raise_nofile();
-	int ret = check_namespaces(r, err);
+	int ret = cpucap_check(r->dir, r->opt->cpu_cap, err) ?: check_namespaces(r, err);
 
 	for (size_t i = 0; i < r->n_processes && !ret; i++)
 		ret = check_process(r, r->processes[i], limit, err);

@@ -1,0 +1,244 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""A stop of a journey through several kernels (tools/vm/journey), run in a guest: programs that the
+guest before dumped are restored, looked at, and dumped again for the next one.
+
+  station.py FOLDER LAST_STOP(yes|no) [PROGRAM...]
+
+In the first guest the programs are started. FOLDER is all that guests hand on.
+"""
+
+import argparse
+import json
+import os
+import sys
+import tarfile
+import types
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path[:0] = [os.path.join(TOP, 'selftests'), os.path.join(TOP, 'selftests/programs')]
+
+import redis                                                    # noqa: E402
+import subjects                                                 # noqa: E402
+from case import Case, Failed, become_subreaper, is_running, kill, read_file    # noqa: E402
+
+ROOT = '/var/tmp/journey'
+# What a guest starts gets numbers that no other guest uses: they have to be free in the next one.
+FIRST_PID, STOP_PIDS = 4000, 5000
+KEYS = 2000
+
+# CLOCK_MONOTONIC is the guest's: these use no deadline of it.
+PIPELINE = '''
+i=0
+while [ ! -e stop ]; do
+	echo "line $i"
+	i=$((i + 1))
+	sleep 0.05
+done | sed -u 's/line/number/' | while read -r word n; do
+	sum=$((sum + n))
+	echo "$word $n $sum"
+done > result
+echo "end ${PIPESTATUS[*]}" > end
+'''
+PYTHON = '''
+import hashlib, os, select, threading, time
+n = 0
+def count():
+    global n
+    last = time.time()
+    digest = hashlib.sha256()
+    while not os.path.exists('stop'):
+        select.select([], [], [], 0.02)
+        now = time.time()
+        assert last - 1 <= now < last + 600, (last, now)
+        assert time.clock_gettime(time.CLOCK_BOOTTIME) > 0
+        last = now
+        digest.update(b'%d' % n)
+        n += 1
+        with open('count', 'w') as f:
+            f.write('%d %s' % (n, digest.hexdigest()))
+thread = threading.Thread(target=count)
+thread.start()
+thread.join()
+want = hashlib.sha256(b''.join(b'%d' % i for i in range(n))).hexdigest()
+assert open('count').read() == '%d %s' % (n, want)
+'''
+
+
+def lines(case):
+    return read_file(os.path.join(case.work, 'result')).count('\n')
+
+
+def turns(case):
+    return int((read_file(os.path.join(case.work, 'count')).split() or ['0'])[0])
+
+
+def await_more(case, count):
+    """It has gone on since."""
+    before = count(case)
+    case.await_true(lambda: count(case) > before + 5, 60, 'progress')
+
+
+def tell_stop(case, pid):
+    with open(os.path.join(case.work, 'stop'), 'w'):
+        pass
+    if case.wait(pid, 60):
+        raise Failed('it ended with an error: ' + read_file(os.path.join(case.root, 'errors'))[-500:])
+
+
+class Sleep:
+    def start(self, case):
+        return case.start(['sleep', '100000'])
+
+    def look(self, case, pid):
+        if not is_running(pid):
+            raise Failed('it does not sleep')
+
+    def end(self, case, pid):
+        kill(pid)
+
+
+class Pipeline:
+    def start(self, case):
+        return case.spawn(['bash', '-c', PIPELINE])
+
+    def look(self, case, pid):
+        await_more(case, lines)
+
+    def end(self, case, pid):
+        tell_stop(case, pid)
+        want = [f'number {n} {n * (n + 1) // 2}' for n in range(lines(case))]
+        if read_file(os.path.join(case.work, 'result')).splitlines() != want:
+            raise Failed('lines are lost, doubled or out of order')
+
+
+class Python:
+    def start(self, case):
+        return case.spawn(['python3', '-c', PYTHON], stderr=os.path.join(case.root, 'errors'))
+
+    def look(self, case, pid):
+        await_more(case, turns)
+
+    def end(self, case, pid):
+        tell_stop(case, pid)
+
+
+class Redis:
+    def start(self, case):
+        pid, path = redis.start(case)
+        client = redis.connect(case, path)
+        client.fill(0, KEYS)
+        client.close()
+        return pid
+
+    def look(self, case, pid):
+        client = redis.connect(case, case.path('redis.sock'))
+        keys = int(client.ask('DBSIZE'))
+        redis.check(case, client, keys)
+        client.fill(keys, keys + 1000)
+        redis.check(case, client, keys + 1000)
+        client.close()
+
+    def end(self, case, pid):
+        kill(pid)
+
+
+class Subject:
+    """All functions of the vDSO by their old addresses (selftests/vdso_calls.c)."""
+    def __init__(self, *arguments):
+        self.arguments = arguments
+
+    def start(self, case):
+        program = os.path.join(case.settings.output, 'selftests/vdso_calls')
+        return subjects.start(case, program, *self.arguments)[0]
+
+    def look(self, case, pid):
+        if not is_running(pid) or subjects.failures(case):
+            raise Failed(subjects.failures(case) or 'it has ended')
+
+    def end(self, case, pid):
+        subjects.finish(case, pid)
+
+
+PROGRAMS = {'sleep': Sleep(), 'pipeline': Pipeline(), 'python': Python(), 'redis': Redis(),
+            'vdso': Subject('busy', 'realtime'), 'family': Subject('family')}
+
+
+def make_case(name):
+    settings = types.SimpleNamespace(crbpf=[os.path.join(TOP, 'out/crbpf')], patience=8,
+                                     output=os.path.join(TOP, 'out'))
+    return Case(settings, name, os.path.join(ROOT, name))
+
+
+def arrive(folder, name, case):
+    """Puts its files back and restores it. Returns its pid."""
+    with tarfile.open(os.path.join(folder, f'{name}.tar')) as tar:
+        tar.extractall(ROOT)
+    with open(os.path.join(folder, f'{name}.json')) as f:
+        pid = json.load(f)
+    images = os.path.join(case.root, 'images')
+    case.restore(images)
+    os.rename(images, images + '.old')
+    return pid
+
+
+def leave(folder, name, case, pid):
+    images = os.path.join(case.root, 'images')
+    os.mkdir(images)
+    case.dump(pid, images=images)
+    with tarfile.open(os.path.join(folder, f'{name}.tar'), 'w') as tar:
+        tar.add(case.root, arcname=name,
+                filter=lambda entry: None if entry.name.endswith('.old') else entry)
+    with open(os.path.join(folder, f'{name}.json'), 'w') as f:
+        json.dump(pid, f)
+
+
+def take_numbers(folder):
+    """From the next range of process numbers."""
+    path = os.path.join(folder, 'stops')
+    stops = int(read_file(path) or 0)
+    with open(path, 'w') as f:
+        f.write(str(stops + 1))
+    with open('/proc/sys/kernel/ns_last_pid', 'w') as f:
+        f.write(str(FIRST_PID + stops * STOP_PIDS))
+
+
+def stop_over(folder, name, is_last):
+    program, case = PROGRAMS[name], make_case(name)
+    began = os.path.exists(os.path.join(folder, f'{name}.json'))
+    try:
+        pid = arrive(folder, name, case) if began else program.start(case)
+        program.look(case, pid)
+        if is_last:
+            program.end(case, pid)
+        else:
+            leave(folder, name, case, pid)
+        return ''
+    except Failed as e:
+        return f'{e}\n{case.report()}'
+    finally:
+        if is_last:
+            case.kill_all()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('folder')
+    parser.add_argument('last', choices=('yes', 'no'))
+    parser.add_argument('programs', nargs='*', default=list(PROGRAMS))
+    args = parser.parse_args()
+    failed = 0
+    become_subreaper()
+    os.makedirs(ROOT)
+    take_numbers(args.folder)
+    for name in args.programs:
+        why = stop_over(args.folder, name, args.last == 'yes')
+        print(f'{"FAIL" if why else "ok  "} {name}')
+        if why:
+            print('     ' + '\n     '.join(why.splitlines()), flush=True)
+            failed += 1
+    print(f'{len(args.programs) - failed} passed, {failed} failed, 0 skipped')
+    return failed > 0
+
+
+sys.exit(main())

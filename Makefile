@@ -150,6 +150,7 @@ bench:
 	@tools/install-deps test
 	@$(MAKE) --no-print-directory tests
 	@tools/bench --output $O
+	@tools/bench-scan --output $O
 sanitize:
 	@$(MAKE) --no-print-directory O=.output/sanitize CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all' check-unit
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Measures a command, or a plain write. Run by tools/bench:
+ * Measures a command, or a plain write. Run by tools/bench and bench-scan:
  *
  *	stopwatch RESULT SYNC COMMAND [ARG]...	    SYNC: a directory to sync within the time, or -
  *	stopwatch RESULT SYNC --write BYTES FILE
  *
- * Writes "milliseconds, peak memory in KiB, exit status" to RESULT. It is a small program so
+ * Writes "milliseconds, peak memory in KiB, exit status, milliseconds of CPU time" to RESULT. It is a small program so
  * that the peak is the command's own: a child keeps the peak of whom it was forked from.
  */
 #include "subject.h"
@@ -40,6 +40,11 @@ static int run(char **argv)
 	return 127;
 }
 
+static double cpu_ms(const struct timeval *time)
+{
+	return time->tv_sec * 1e3 + time->tv_usec / 1e3;
+}
+
 int main(int argc, char **argv)
 {
 	struct rusage usage = {};
@@ -66,7 +71,8 @@ int main(int argc, char **argv)
 	f = fopen(argv[1], "w");
 	if (!f)
 		return 2;
-	fprintf(f, "%.3f %ld %d\n", start, usage.ru_maxrss,
-		WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+	fprintf(f, "%.3f %ld %d %.3f\n", start, usage.ru_maxrss,
+		WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
+		cpu_ms(&usage.ru_utime) + cpu_ms(&usage.ru_stime));
 	return fclose(f) ? 2 : 0;
 }

@@ -7,14 +7,14 @@ import shlex
 from case import Failed, Skipped, read_file
 
 
-def start(case, program, *arguments):
+def start(case, program, *arguments, seconds=30):
     """Starts a subject and waits until it is ready. Returns its pid and its options."""
     pid = case.spawn([program, *arguments])
 
     def answered():
         return pid in case.statuses or os.path.exists(os.path.join(case.work, 'ready'))
 
-    case.await_true(answered, 30, f'ready subject {os.path.basename(program)}')
+    case.await_true(answered, seconds, f'ready subject {os.path.basename(program)}')
     if os.path.exists(os.path.join(case.work, 'skipped')):
         raise Skipped(read_file(os.path.join(case.work, 'skipped')).strip())
     if pid in case.statuses:

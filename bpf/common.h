@@ -130,6 +130,11 @@ static __always_inline int stream_send(struct record_head *head, __u32 type, __u
 	control.part = is_part ? control.part + 1 : 0;
 	if (control.next++ < control.done)
 		return 0;
+	if (control.flags & CONTROL_SHALLOW &&
+	    bpf_ringbuf_query(&records, BPF_RB_AVAIL_DATA) > CONTROL_BACKLOG) {
+		control.full++;
+		return 1;
+	}
 	if (bpf_ringbuf_output(&records, head, size, BPF_RB_NO_WAKEUP)) {
 		control.full++;
 		return 1;

@@ -16,6 +16,9 @@
 #define CONTROL_MAX_WANTED  (1 << 16)
 #define CONTROL_RING_SIZE   (4 << 20) /* more does not make a pass faster, and costs zeroed pages */
 
+#define CONTROL_SHAPES	    1024       /* those that can be known; a power of two */
+#define CONTROL_BACKLOG	    (256 << 10) /* bytes after which a shallow pass lets the reader catch up */
+
 enum control_flags {
 	CONTROL_PARTS = 1,
 	CONTROL_PATHS = 2,
@@ -39,6 +42,9 @@ struct record_control {
 	__u64 object, instance;
 	__u32 done, next, part;
 	__u32 n_cpus;		/* of an affinity mask: the bits beyond are not even initialised */
+
+	/* Shapes whose twins need not be sent in this pass, a bit each: user space sets them. */
+	__u64 known_vmas[CONTROL_SHAPES / 64], known_files[CONTROL_SHAPES / 64];
 };
 
 #endif

@@ -207,8 +207,7 @@ static __always_inline int send_twin(__u32 shape)
 }
 
 /* All of it. It is a shape for others if nothing but what its key holds was found. */
-static __always_inline int send_file(struct file *file, struct twin_shape *place,
-				     const struct twin_key *key)
+static __always_inline int send_file(struct file *file, const struct twin_key *key)
 {
 	struct file_record *r = &file_now.record;
 	__u64 size;
@@ -221,32 +220,33 @@ static __always_inline int send_file(struct file *file, struct twin_shape *place
 	if (control.flags & CONTROL_DETAILS)
 		file_kind();
 	if (control.part || r->detail_type || r->anon_name[0])
-		place = NULL;
-	if (place)
+		key = NULL;
+	if (key)
 		r->shape = twin_next(&file_twins);
 	size = add_tail(file);
 	if (size > sizeof(file_now))
 		size = sizeof(file_now);
 	if (stream_send(&r->head, RECORD_FILE, view.file, size, false))
 		return 1;
-	if (place)
-		twin_remember(&file_twins, place, key);
+	if (key)
+		twin_remember(&file_twins, key);
 	return 0;
 }
 
 static __always_inline int show_file(struct file *file)
 {
-	struct twin_shape *place = NULL;
 	struct twin_key key = {};
+	bool has_key = file_key(file, &key);
 	__u32 shape;
 
-	if (file_key(file, &key)) {
-		place = twin_place(&file_twins, &key);
-		shape = twin_find(place, &key);
+	if (has_key) {
+		shape = twin_find(&file_twins, &key);
+		if (twin_is_known(control.known_files, shape))
+			return 0;
 		if (shape)
 			return send_twin(shape);
 	}
-	return send_file(file, place, &key);
+	return send_file(file, has_key ? &key : NULL);
 }
 
 SEC("crbpf/task_file")

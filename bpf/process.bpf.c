@@ -104,6 +104,8 @@ int process_signal(void)
 	struct signal_struct *signal = signals();
 
 	r->shared_pending = BPF_CORE_READ(signal, shared_pending.signal.sig[0]);
+	if (control.flags & CONTROL_SHALLOW)
+		return 0;
 	r->itimers[0].value_ns =
 		hrtimer_expires((__u64)__builtin_preserve_access_index(&signal->real_timer));
 	r->itimers[0].interval_ns = BPF_CORE_READ(signal, it_real_incr);

@@ -137,8 +137,10 @@ int task_state(void)
 		r->seccomp_count = BPF_CORE_READ(task, seccomp.filter_count.counter);
 		task_filters(r);
 	}
-	task_restart(task, &r->restart);
-	task_registered(task, r);
+	if (!(control.flags & CONTROL_SHALLOW)) {
+		task_restart(task, &r->restart);
+		task_registered(task, r);
+	}
 	task_dispatch(task, r);
 	if (mm && bpf_core_field_exists(mm->context.flags) && BPF_CORE_READ(mm, context.flags) & 1)
 		r->arch_flags |= RECORD_TASK_COMPAT;

@@ -95,6 +95,8 @@ int task_wake(void)
 	struct task_struct___state *task = (void *)view.task;
 	struct hrtimer___soft *timer;
 
+	if (control.flags & CONTROL_SHALLOW)
+		return 0;
 	task_now.nvcsw = BPF_CORE_READ(task, nvcsw);
 	task_now.cpu_run_ns = BPF_CORE_READ(task, se.sum_exec_runtime);
 	if (!(control.flags & CONTROL_WAKE) || !(BPF_CORE_READ(task, __state) & INTERRUPTIBLE))

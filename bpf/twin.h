@@ -3,14 +3,15 @@
 #define CRBPF_BPF_TWIN_H
 
 /*
- * For the programs alone: which shapes were sent in this pass. A cache with one place for
+ * For the programs alone: which shapes were sent in this pass. A cache with a few places for
  * each hash, so that it needs neither room nor time to be emptied: what was pushed out is
  * only sent whole once more.
  */
 
 #include "common.h"
 
-#define TWIN_SHAPES 1024 /* a power of two */
+#define TWIN_SHAPES 2048 /* a power of two */
+#define TWIN_PLACES 4    /* of one hash */
 #define TWIN_WORDS  6
 
 struct twin_key {
@@ -27,27 +28,44 @@ struct twins {
 	__u32 pass, n;
 };
 
-static __always_inline struct twin_shape *twin_place(struct twins *twins, const struct twin_key *key)
+static __always_inline __u32 twin_hash(const struct twin_key *key)
 {
 	__u64 hash = 0;
 	__u32 i;
 
 	for (i = 0; i < TWIN_WORDS; i++)
 		hash = (hash ^ key->word[i]) * 0x9e3779b97f4a7c15ULL;
-	return &twins->list[hash >> 40 & (TWIN_SHAPES - 1)];
+	return hash >> 40;
 }
 
-/* The shape's number, or 0 if it was not sent yet. */
-static __always_inline __u32 twin_find(const struct twin_shape *place, const struct twin_key *key)
+static __always_inline bool twin_is(const struct twin_shape *place, const struct twin_key *key)
 {
 	__u32 i;
 
-	if (place->pass != control.pass)
-		return 0;
 	for (i = 0; i < TWIN_WORDS; i++)
 		if (place->key.word[i] != key->word[i])
-			return 0;
-	return place->shape;
+			return false;
+	return place->pass == control.pass;
+}
+
+/* The shape's number, or 0 if it was not sent yet. */
+static __always_inline __u32 twin_find(const struct twins *twins, const struct twin_key *key)
+{
+	__u32 hash = twin_hash(key), i;
+
+	for (i = 0; i < TWIN_PLACES; i++) {
+		const struct twin_shape *place = &twins->list[(hash + i) & (TWIN_SHAPES - 1)];
+
+		if (twin_is(place, key))
+			return place->shape;
+	}
+	return 0;
+}
+
+/* Has user space said that it has seen enough of this shape? */
+static __always_inline bool twin_is_known(const __u64 *known, __u32 shape)
+{
+	return shape < CONTROL_SHAPES && known[shape / 64 & (CONTROL_SHAPES / 64 - 1)] >> (shape & 63) & 1;
 }
 
 /* The number that the next shape will have. */
@@ -61,11 +79,21 @@ static __always_inline __u32 twin_next(struct twins *twins)
 }
 
 /* It was sent whole, with the number of twin_next. */
-static __always_inline void twin_remember(struct twins *twins, struct twin_shape *place,
-					  const struct twin_key *key)
+static __always_inline void twin_remember(struct twins *twins, const struct twin_key *key)
 {
+	__u32 hash = twin_hash(key), at = ++twins->n, i;
+	struct twin_shape *place;
+
+	for (i = 0; i < TWIN_PLACES; i++) {
+		place = &twins->list[(hash + i) & (TWIN_SHAPES - 1)];
+		if (place->pass != control.pass)
+			break;
+	}
+	if (i == TWIN_PLACES) /* none is free: one or another goes */
+		i = at & (TWIN_PLACES - 1);
+	place = &twins->list[(hash + i) & (TWIN_SHAPES - 1)];
 	place->key = *key;
-	place->shape = ++twins->n;
+	place->shape = at;
 	place->pass = control.pass;
 }
 

@@ -216,23 +216,24 @@ static __always_inline int send_vma(struct vm_area_struct *vma)
 
 static __always_inline int show_vma(struct vm_area_struct *vma)
 {
-	struct twin_shape *place = NULL;
 	struct twin_key key = {};
+	bool has_key = vma_key(vma, &key);
 	__u32 shape;
 
-	if (vma_key(vma, &key)) {
-		place = twin_place(&vma_twins, &key);
-		shape = twin_find(place, &key);
+	if (has_key) {
+		shape = twin_find(&vma_twins, &key);
+		if (twin_is_known(control.known_vmas, shape))
+			return 0;
 		if (shape)
 			return send_twin(vma, shape);
 	}
 	clear(&vma_now.record);
-	if (place)
+	if (has_key)
 		vma_now.record.shape = twin_next(&vma_twins);
 	if (send_vma(vma))
 		return 1;
-	if (place)
-		twin_remember(&vma_twins, place, &key);
+	if (has_key)
+		twin_remember(&vma_twins, &key);
 	return 0;
 }
 

@@ -17,12 +17,6 @@
 #include "snapshot.h"
 #include "vmaflags.h"
 
-/* Bits 0 to 31 never moved. Of the others one is known: a kind of its own judges it. */
-static bool may_be_peculiar(const struct vma *v)
-{
-	return v->rec->flags >> 32 & ~(VMF_DROPPABLE >> 32);
-}
-
 static void judge_flags(struct judge *j, const struct process *p, const struct vma *v,
 			const char *flags)
 {
@@ -56,7 +50,7 @@ void judge_vmflags(struct judge *j, const struct mm *mm)
 	size_t room = 0;
 	char path[64];
 
-	while (v < end && !may_be_peculiar(v))
+	while (v < end && vma_is_plain(v))
 		v++;
 	if (v == end)
 		return;

@@ -195,6 +195,41 @@ int judge_run(struct judge *j, struct error *err)
 	return j->no_memory ? fail(err, ENOMEM, "cannot list the obstacles") : 0;
 }
 
+bool judge_plain_file(const struct options *options, struct surroundings *around, struct file *f)
+{
+	struct file *files[] = { f };
+	struct snapshot snap = { .files = files, .n_files = 1 };
+	struct judge j = { .options = options, .snap = &snap, .around = around };
+	const struct kind *other, *kind = kind_of_file(f, &other);
+	bool is_clean = false;
+
+	f->id = 1;
+	if (kind && kind->file->is_plain && kind->file->is_plain(f)) {
+		judge_one_file(&j, f);
+		is_clean = !j.n && !j.no_memory;
+	}
+	judge_deinit(&j);
+	arena_deinit(&snap.arena);
+	return is_clean;
+}
+
+bool judge_plain_vma(const struct options *options, struct surroundings *around,
+		     const struct process *p, struct vma *v)
+{
+	struct snapshot snap = { 0 };
+	struct judge j = { .options = options, .snap = &snap, .around = around };
+	const struct kind *other, *kind = kind_of_vma(v, &other);
+	bool is_clean = false;
+
+	if (kind && kind->vma->is_plain && kind->vma->is_plain(v)) {
+		judge_one_vma(&j, p, v);
+		is_clean = !j.n && !j.no_memory;
+	}
+	judge_deinit(&j);
+	arena_deinit(&snap.arena);
+	return is_clean;
+}
+
 void judge_deinit(struct judge *j)
 {
 	free(j->list);

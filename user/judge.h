@@ -76,6 +76,14 @@ int judge_run(struct judge *j, struct error *err);
 void judge_deinit(struct judge *j);
 
 /*
+ * Is this one clean, without even a warning, and so is all that is like it (is_plain of its kind)?
+ * @f, @v and its process @p need no snapshot.
+ */
+bool judge_plain_file(const struct options *options, struct surroundings *around, struct file *f);
+bool judge_plain_vma(const struct options *options, struct surroundings *around,
+		     const struct process *p, struct vma *v);
+
+/*
  * One line for people: "task 4242 (ibus-daemon): fd 7: anon_inode:[pidfd]: points at
  * a process outside the tree". The caller frees it. NULL if memory ran out.
  */

@@ -50,6 +50,12 @@ struct file_ops {
 	/* Notes what cannot be carried (judge_file). Tasks may be running. */
 	void (*judge)(struct judge *j, struct file *f);
 	/*
+	 * Is its verdict that of every descriptor which is opened alike, by the same path, and
+	 * has no owner, lock or detail, in whatever tree? A scan then needs to see one of
+	 * them. NULL: no.
+	 */
+	bool (*is_plain)(const struct file *f);
+	/*
 	 * Writes what is special to it now, as "name value" pairs parted by spaces:
 	 * "count 3 semaphore". Tasks may be running. NULL: nothing beyond path and position.
 	 */
@@ -94,6 +100,8 @@ struct file_ops {
 struct vma_ops {
 	bool (*claims)(const struct vma *v);
 	void (*judge)(struct judge *j, const struct process *p, struct vma *v);
+	/* As of file_ops: of every mapping with the same flags, file, path and offset. */
+	bool (*is_plain)(const struct vma *v);
 	/* Which pages of it belong into the process's pages image. */
 	enum vma_pages {
 		VMA_PAGES_NONE,		/* none: content comes back by itself, or is the object's */

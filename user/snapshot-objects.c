@@ -298,7 +298,9 @@ static int table_of(struct snapshot *snap, const struct task *t, struct fdtable 
 	*ret = &snap->fdtables[id - 1];
 	if (id > snap->n_fdtables) {
 		snap->n_fdtables = id;
-		**ret = (struct fdtable){ .id = id, .process = t->process };
+		**ret = (struct fdtable){
+			.id = id, .process = t->process, .n_open = t->rec->n_fds
+		};
 	}
 	return 0;
 }

@@ -94,7 +94,8 @@ struct fd {
 struct fdtable {
 	uint32_t id;
 	struct fd *fds;			/* ascending */
-	size_t n_fds;
+	size_t n_fds;			/* of them; a scan does not show all */
+	size_t n_open;			/* as the kernel counts them */
 	struct process *process;	/* whose it is first: the lowest vpid */
 };
 

@@ -64,6 +64,12 @@ bool vma_judge(struct judge *j, const struct process *p, const struct vma *v)
 	return j->n_obstacles == before;
 }
 
+bool vma_is_plain(const struct vma *v)
+{
+	/* Bits 0 to 31 never moved. Of the others one is known: a kind of its own judges it. */
+	return !(v->rec->flags >> 32 & ~(VMF_DROPPABLE >> 32));
+}
+
 bool vma_is_internal(const struct vma *v, const char *prefix)
 {
 	const struct vma_record *rec = v->rec;

@@ -54,6 +54,8 @@ struct vma;
 void vma_fill_entry(const struct vma *v, VmaEntry *entry);
 /* Notes what no kind of mapping can carry. Returns false if there was such a thing. */
 bool vma_judge(struct judge *j, const struct process *p, const struct vma *v);
+/* For vma_ops.is_plain: nothing of it must be asked of its process. */
+bool vma_is_plain(const struct vma *v);
 /* Is its file one that has no name and lives on the kernel's own mount, with a path that begins so? */
 bool vma_is_internal(const struct vma *v, const char *prefix);
 /* Bits for MAP_HUGETLB's size in mmap's flags, for pages of @size bytes. */

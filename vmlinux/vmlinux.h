@@ -641,6 +641,9 @@ struct sk_buff {
 	struct sock *sk;
 	char cb[48];
 	unsigned int len;
+	unsigned int data_len;
+	__u8 peeked: 1;
+	unsigned char *data;
 };
 
 struct hlist_bl_node {
@@ -831,10 +834,12 @@ struct sk_buff_head {
 
 struct sock {
 	struct sock_common __sk_common;
+	__s32 sk_peek_off;
 	struct sk_buff_head sk_receive_queue;
 	struct {
 		atomic_t rmem_alloc;
 	} sk_backlog;
+	int sk_err;
 	struct socket *sk_socket;
 	refcount_t sk_wmem_alloc;
 	u32 sk_mark;
@@ -1095,6 +1100,10 @@ enum {
 	BPF_RB_NO_WAKEUP = 1,
 };
 
+enum {
+	BPF_RB_AVAIL_DATA = 0,
+};
+
 enum sock_type {
 	SOCK_STREAM = 1,
 	SOCK_DGRAM = 2,
@@ -1221,6 +1230,7 @@ struct unix_sock {
 	struct unix_address *addr;
 	struct path path;
 	struct sock *peer;
+	struct sk_buff *oob_skb;
 };
 
 struct sem_undo_list {

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "collect/programs.h"
@@ -86,6 +87,18 @@ void collector_set_flags(struct collector *c, unsigned int flags)
 	const unsigned int fixed = COLLECT_ALL | COLLECT_NO_CACHE;
 
 	c->flags = (c->flags & fixed) | (flags & ~fixed);
+}
+
+void collector_know_shape(struct collector *c, const struct record_head *rec)
+{
+	const bool is_vma = rec->type == RECORD_VMA;
+	struct record_control *control = c->programs.control;
+	__u32 shape = is_vma ? ((const struct vma_record *)rec)->shape
+			     : ((const struct file_record *)rec)->shape;
+
+	if (shape < CONTROL_SHAPES)
+		(is_vma ? control->known_vmas : control->known_files)[shape / 64] |= 1ULL
+										     << shape % 64;
 }
 
 int collector_is_cached(const struct collector *c)
@@ -211,6 +224,8 @@ static void begin_pass(struct collector *c, __u32 flags)
 	for (int i = 0; i < RECORD_TYPES; i++)
 		control->sent[i] = 0;
 	control->object = 0;
+	memset(control->known_vmas, 0, sizeof(control->known_vmas));
+	memset(control->known_files, 0, sizeof(control->known_files));
 	ring_begin(&c->ring, control->pass);
 	c->ring.is_running = c->flags & COLLECT_RUNNING;
 }

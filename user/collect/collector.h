@@ -44,7 +44,8 @@ enum collect_flags {
 	 * What a verdict needs, not what an image needs. A mapping or file like one handed over
 	 * before comes as a struct vma_twin or file_twin with its shape; there are no
 	 * siginfo, groups and deep parts (n_groups is 0), no paths of pipes and
-	 * sockets, no cloexec.
+	 * sockets, no cloexec; sleeping calls, interval timers, CPU times and what the C
+	 * library registered are 0.
 	 */
 	COLLECT_SHALLOW = 1024,
 
@@ -82,6 +83,12 @@ int collector_run(struct collector *c, const pid_t *tgids, size_t n,
 
 /* Changes COLLECT_RUNNING and COLLECT_NO_{PARTS,PATHS,DETAILS} for the passes to come. */
 void collector_set_flags(struct collector *c, unsigned int flags);
+
+/*
+ * For the callback of a shallow pass: no twins of @rec, which has a shape, need be handed over any
+ * more. Some may still come.
+ */
+void collector_know_shape(struct collector *c, const struct record_head *rec);
 
 /* Did the programs come from the pinned cache? */
 int collector_is_cached(const struct collector *c);

@@ -141,6 +141,12 @@ static void judge(struct judge *j, struct file *f)
 	}
 }
 
+/* What is in /proc depends on the tree. */
+static bool is_plain(const struct file *f)
+{
+	return f->rec->s_magic != MAGIC_PROC && (S_ISREG(f->rec->i_mode) || S_ISDIR(f->rec->i_mode));
+}
+
 static int describe(struct dump *d, struct file *f, FileEntry *entry)
 {
 	FownEntry *fown = dump_fown(d, f);
@@ -230,6 +236,7 @@ static const struct file_ops file_ops = {
 	.type = FD_TYPES__REG,
 	.claims = claims,
 	.judge = judge,
+	.is_plain = is_plain,
 	.describe = describe,
 	.check = check,
 	.open = open_file,

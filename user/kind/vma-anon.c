@@ -86,6 +86,7 @@ const struct kind kind_vma_anon = {
 	.name = "vma-anon",
 	.vma = &(const struct vma_ops){
 		.claims = vma_anon_claims,
+		.is_plain = vma_is_plain,
 		.judge = vma_anon_judge,
 		.pages = VMA_PAGES_PRIVATE,
 		.describe = vma_anon_describe,

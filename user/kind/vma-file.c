@@ -193,6 +193,7 @@ const struct kind kind_vma_file = {
 	.name = "vma-file",
 	.vma = &(const struct vma_ops){
 		.claims = vma_file_claims,
+		.is_plain = vma_is_plain,
 		.judge = vma_file_judge,
 		.pages = VMA_PAGES_PRIVATE,
 		.describe = vma_file_describe,

@@ -54,6 +54,7 @@ const struct kind kind_vma_special = {
 	.name = "vma-special",
 	.vma = &(const struct vma_ops){
 		.claims = vma_special_claims,
+		.is_plain = vma_is_plain,
 		.judge = vma_special_judge,
 		.pages = VMA_PAGES_NONE,
 		.describe = vma_special_describe,

@@ -97,7 +97,7 @@ static size_t count_fds(const struct snapshot *snap)
 	size_t n = 0;
 
 	for (size_t i = 0; i < snap->n_fdtables; i++)
-		n += snap->fdtables[i].n_fds;
+		n += snap->fdtables[i].n_open;
 	return n;
 }
 

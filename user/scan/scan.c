@@ -18,13 +18,17 @@
 
 static int keep_record(void *arg, const struct record_head *rec)
 {
-	struct scan_records *records = arg;
+	struct scan *scan = arg;
+	struct scan_records *records = &scan->records;
 	const struct record_head **slot = array_add(records->list, records->n);
 
 	if (!slot)
 		return -ENOMEM;
 	*slot = arena_copy(&records->arena, rec, rec->size);
-	return *slot ? shapes_note(&records->shapes, *slot) : -ENOMEM;
+	if (!*slot)
+		return -ENOMEM;
+	scan_note_plain(scan, *slot);
+	return shapes_note(&records->shapes, *slot);
 }
 
 static void records_deinit(struct scan_records *records)
@@ -79,8 +83,7 @@ static int look(struct scan *scan, const struct pids *roots, struct error *err)
 	int ret = list_processes(scan, roots, &pids, err);
 
 	if (!ret)
-		ret = collector_run(scan->collector, pids.pid, pids.n, keep_record, &scan->records,
-				    err);
+		ret = collector_run(scan->collector, pids.pid, pids.n, keep_record, scan, err);
 	if (ret == -ENOMEM)
 		fail(err, ENOMEM, "cannot keep what the kernel says");
 	if (!ret)

@@ -74,6 +74,8 @@ bool scan_has_obstacles(const struct scan *scan);
  * one for every child of the first process.
  */
 int scan_find_trees(struct scan *scan, const struct pids *roots, struct error *err);
+/* If this record is clean by itself, no more of its shape need come. */
+void scan_note_plain(struct scan *scan, const struct record_head *rec);
 /* Its snapshot and verdict. Returns 0 or -errno; a tree that changed meanwhile is tree->unseen. */
 int scan_judge_tree(struct scan *scan, struct scan_tree *tree, struct error *err);
 

@@ -142,14 +142,18 @@ ROOT = r'''
 import os, subprocess, sys, time
 # Who may write audit messages keeps a netlink socket, which cannot be carried yet.
 daemon = subprocess.Popen(['setpriv', '--bounding-set', '-audit_write', 'dbus-daemon', '--config-file', 'conf', '--nofork', '--nopidfile'])
-while not os.path.exists('bus'):
-    time.sleep(0.01)
 address = 'unix:path=' + os.getcwd() + '/bus'
+
+def fails(name, member):
+    return subprocess.call(['dbus-send', '--bus=' + address, '--print-reply', '--dest=' + name, '/', member],
+                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+while fails('org.freedesktop.DBus', 'org.freedesktop.DBus.ListNames'):
+    time.sleep(0.01)
 with open('monitored', 'wb') as out:
     monitor = subprocess.Popen(['dbus-monitor', '--address', address, "type='method_call'"], stdout=out)
 service = subprocess.Popen([sys.executable, '-c', open('service.py').read(), 'bus'])
-while subprocess.run(['dbus-send', '--bus=' + address, '--print-reply', '--dest=org.crbpf.Test', '/',
-                      'org.crbpf.Test.Nothing'], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode:
+while fails('org.crbpf.Test', 'org.crbpf.Test.Nothing'):
     time.sleep(0.01)
 caller = subprocess.Popen([sys.executable, '-c', open('caller.py').read(), 'bus', str(service.pid)])
 status = caller.wait()
@@ -182,6 +186,7 @@ def test_dbus(case):
             raise Failed(f'{what}: it has ended: {read_file(errors)}')
     pid = case.spawn([sys.executable, '-c', ROOT], stderr=errors)
     calls(20, 'calls over the bus')
+    case.await_true(monitored, 30, 'a call seen by the monitor')
     if len(children(pid)) != 4:
         raise Failed(f'{len(children(pid))} children')
     case.cycle(pid)

@@ -94,6 +94,8 @@ struct file_ops {
 		       struct batch *batch);
 	/* The last thing before resume: what time runs away from (timers). */
 	int (*arm)(struct restore *r, struct new_file *f);
+	/* All are armed: what keeps in mind whether others are ready (epoll). */
+	int (*settle)(struct restore *r, struct new_file *f);
 };
 
 /* Mappings. */

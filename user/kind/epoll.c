@@ -22,6 +22,9 @@
  * where the file can be found, and our own fields say what it really was.
  */
 
+#define MODES (EPOLLET | EPOLLONESHOT | EPOLLWAKEUP | EPOLLEXCLUSIVE) /* what is no event */
+#define ANY   (EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP)
+
 static bool claims(const struct file *f)
 {
 	return file_is_anon(f, "eventpoll");
@@ -71,6 +74,7 @@ static EventpollTfdEntry *describe_item(struct dump *d, const struct file *f,
 	item->dev = target->rec->dev;
 	item->inode = target->rec->ino;
 	item->pos = target->rec->pos;
+	item->has_is_seen = item->is_seen = rec->events & EPOLLET && !rec->is_ready;
 	if (number != (int)rec->fd) {
 		item->has_file_id = item->has_number = true;
 		item->file_id = target->id;
@@ -145,14 +149,15 @@ static struct new_file *item_file(const struct restore *r, const struct new_file
 }
 
 /*
- * Adds @target under @number. An item keeps the number under which it was added, so the
- * target is brought there for the moment; what stands there in this process (*@saved) is
- * kept aside by the caller's loop.
+ * Adds or changes (@op) the item of @target and @number. An item keeps the number under which it
+ * was added, so the target is brought there for the moment; what stands there in this process is
+ * kept aside.
  */
-static int add_item(struct restore *r, int epfd, int target, int number,
-		    const EventpollTfdEntry *item)
+static int control(struct restore *r, int epfd, int op, int target, const EventpollTfdEntry *item,
+		   uint32_t events)
 {
-	struct epoll_event event = {.events = item->events, .data.u64 = item->data};
+	struct epoll_event event = {.events = events, .data.u64 = item->data};
+	int number = (int)(item->has_number ? item->number : item->tfd);
 	int saved = -1, flags = 0, rc = 0;
 
 	if (number != target) {
@@ -165,7 +170,7 @@ static int add_item(struct restore *r, int epfd, int target, int number,
 			rc = fail(r->err, errno, "cannot add descriptor %d", number);
 	}
 	if (!rc &&
-	    epoll_ctl(epfd == number && saved >= 0 ? saved : epfd, EPOLL_CTL_ADD, number, &event))
+	    epoll_ctl(epfd == number && saved >= 0 ? saved : epfd, op, number, &event))
 		rc = fail(r->err, errno, "cannot watch descriptor %d", number);
 	if (saved >= 0) {
 		dup3(saved, number, flags & FD_CLOEXEC ? O_CLOEXEC : 0);
@@ -176,28 +181,85 @@ static int add_item(struct restore *r, int epfd, int target, int number,
 	return rc;
 }
 
-/* Every file exists. In this process, whose descriptors are the same descriptions. */
 static int connect_epoll(struct restore *r, struct new_file *f)
 {
 	const EventpollFileEntry *epfd = f->entry->epfd;
 
-	for (size_t i = 0; i < epfd->n_tfd; i++) {
-		const EventpollTfdEntry *item = epfd->tfd[i];
-		struct new_file *target = item_file(r, f, item);
-		int rc;
+	return connect_fown_flags(r, f, epfd->fown, epfd->flags);
+}
 
-		/* It may be opened by its own connect alone: a pidfd. */
-		if (target && target->fd < 0 && restore_connect(r, target))
-			return r->err->code;
+/* In which order items are added: what was told already must be told to somebody first. */
+enum item_state {
+	ITEM_SEEN,	/* edge-triggered, told */
+	ITEM_FIRED,	/* one-shot, told: it waits to be armed again */
+	ITEM_WAITING,	/* all others */
+	ITEM_STATES
+};
+
+static enum item_state state_of(const EventpollTfdEntry *item)
+{
+	if (item->events & EPOLLONESHOT)
+		return item->events & ~MODES ? ITEM_WAITING : ITEM_FIRED;
+	return item->events & EPOLLET && item->is_seen ? ITEM_SEEN : ITEM_WAITING;
+}
+
+/* Hears what the items have to tell. Returns how much that was. */
+static int hear(int epfd)
+{
+	struct epoll_event events[64];
+	int n, all = 0;
+
+	while ((n = epoll_wait(epfd, events, 64, 0)) > 0)
+		all += n;
+	return all;
+}
+
+/*
+ * The kernel adds EPOLLERR and EPOLLHUP to whatever is asked for; only firing takes them away. So
+ * it fires, if anything is ready at its target; else these two stay.
+ */
+static int add_fired(struct restore *r, int epfd, int target, const EventpollTfdEntry *item)
+{
+	int ret = control(r, epfd, EPOLL_CTL_ADD, target, item, item->events | ANY);
+
+	if (!ret && !hear(epfd))
+		ret = control(r, epfd, EPOLL_CTL_MOD, target, item, item->events);
+	return ret;
+}
+
+static int add_items(struct restore *r, struct new_file *f, enum item_state state)
+{
+	const EventpollFileEntry *epfd = f->entry->epfd;
+	int ret = 0;
+
+	for (size_t i = 0; i < epfd->n_tfd && !ret; i++) {
+		const EventpollTfdEntry *item = epfd->tfd[i];
+		struct new_file *target = state_of(item) == state ? item_file(r, f, item) : NULL;
+
+		if (state_of(item) != state)
+			continue;
 		if (!target || target->fd < 0)
 			return fail(r->err, 0, "descriptor %u, which it watches, is missing",
 				    item->tfd);
-		rc = add_item(r, f->fd, target->fd, item->has_number ? item->number : item->tfd,
-			      item);
-		if (rc)
-			return rc;
+		ret = restore_settle(r, target);
+		if (!ret && state == ITEM_FIRED)
+			ret = add_fired(r, f->fd, target->fd, item);
+		else if (!ret)
+			ret = control(r, f->fd, EPOLL_CTL_ADD, target->fd, item, item->events);
 	}
-	return connect_fown_flags(r, f, epfd->fown, epfd->flags);
+	if (state == ITEM_SEEN)
+		hear(f->fd);
+	return ret;
+}
+
+/* Every file exists. In this process, whose descriptors are the same descriptions. */
+static int settle_epoll(struct restore *r, struct new_file *f)
+{
+	int ret = 0;
+
+	for (enum item_state state = 0; state < ITEM_STATES && !ret; state++)
+		ret = add_items(r, f, state);
+	return ret;
 }
 
 static void state(const struct file *f, const struct snapshot *snap, FILE *out)
@@ -220,6 +282,7 @@ static const struct file_ops file_ops = {
 	.check = check,
 	.open = open_epoll,
 	.connect = connect_epoll,
+	.settle = settle_epoll,
 };
 
 const struct kind kind_epoll = {.name = "epoll", .file = &file_ops};

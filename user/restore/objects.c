@@ -27,15 +27,6 @@ static bool has_own_table(const struct new_process *p)
 	return !p->is_helper && !p->is_zombie && !p->files_of;
 }
 
-int restore_connect(struct restore *r, struct new_file *f)
-{
-	/* Marked before: files that watch each other would never come to an end. */
-	if (f->is_connected || !f->kind->file->connect)
-		return 0;
-	f->is_connected = true;
-	return f->kind->file->connect(r, f);
-}
-
 static int connect_files(struct restore *r, struct error *err)
 {
 	for (size_t i = 0; i < r->n_files; i++) {
@@ -43,7 +34,7 @@ static int connect_files(struct restore *r, struct error *err)
 
 		if (!f->process || !f->kind->file->connect)
 			continue;
-		if (restore_connect(r, f))
+		if (f->kind->file->connect(r, f))
 			return fail_in(err, "process %d: descriptor %u", f->process->pid,
 				       f->number);
 		if (f->fd < 0)

@@ -53,7 +53,7 @@ struct new_file {
 	int born_fd; /* fd when the tree was cloned: a copy stands there in every task; -1 */
 	struct new_process *process; /* the first that has it, NULL if none: a mapped file, a cwd */
 	uint32_t number;             /* its lowest number there */
-	bool is_connected;           /* restore_connect was called for it */
+	bool is_settled;             /* restore_settle was called for it */
 	void *data;                  /* of the kind, from r->arena */
 };
 
@@ -215,10 +215,10 @@ int restore_pagemap(struct restore *r, enum image_type type, unsigned long long 
 		    struct new_pages **ret_pages, size_t *ret_n, int *ret_fd, struct error *err);
 
 /*
- * Calls the kind's connect, unless that was done: for the connect of another file which
- * needs this one as it is going to be. Returns 0 or -errno.
+ * Calls the kind's settle, unless that was done: for the settle of another file which needs this
+ * one as it is going to be. Returns 0 or -errno.
  */
-int restore_connect(struct restore *r, struct new_file *f);
+int restore_settle(struct restore *r, struct new_file *f);
 /* The description with @id, or NULL. */
 struct new_file *restore_file(const struct restore *r, uint32_t id);
 /* The process with (virtual) @pid, or NULL. */

@@ -50,6 +50,24 @@ static int arm_files(struct restore *r, struct error *err)
 	return 0;
 }
 
+int restore_settle(struct restore *r, struct new_file *f)
+{
+	/* Marked before: files that watch each other would never come to an end. */
+	if (f->is_settled || !f->process || !f->kind->file->settle)
+		return 0;
+	f->is_settled = true;
+	return f->kind->file->settle(r, f);
+}
+
+static int settle_files(struct restore *r, struct error *err)
+{
+	for (size_t i = 0; i < r->n_files; i++)
+		if (restore_settle(r, r->files[i]))
+			return fail_in(err, "process %d: descriptor %u", r->files[i]->process->pid,
+				       r->files[i]->number);
+	return 0;
+}
+
 static void close_once(struct ids *closed, int *fd)
 {
 	if (*fd >= 0 && !ids_get(closed, (uint64_t)*fd)) {
@@ -130,7 +148,7 @@ static int let_go(struct restore *r, struct new_task *t, struct error *err)
 int restore_resume(void *restore, struct error *err)
 {
 	struct restore *r = restore;
-	int ret = arm_files(r, err);
+	int ret = arm_files(r, err) ?: settle_files(r, err);
 
 	if (ret)
 		return ret;

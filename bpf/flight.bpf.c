@@ -13,18 +13,27 @@
 struct flight_walk {
 	__u64 sockets[SOCKETS_MAX]; /* found so far, the first is the one in view */
 	__u32 n_sockets, at_socket;
-	__u64 head, at, fds;
-	__u32 is_full;
+	__u64 head, at, fds, sought;
+	__u32 is_full, is_found;
 } flight_walk;
 
+static long look_for_socket(__u32 i, void *unused)
+{
+	if (i >= flight_walk.n_sockets)
+		return 1;
+	flight_walk.is_found = flight_walk.sockets[i & (SOCKETS_MAX - 1)] == flight_walk.sought;
+	return flight_walk.is_found;
+}
+
+/* A loop of the compiler's would be walked by the verifier, many thousand instructions long. */
 static __always_inline void follow(struct sock *sk)
 {
-	__u32 n = flight_walk.n_sockets, i;
+	__u32 n = flight_walk.n_sockets;
 
-	for (i = 0; i < SOCKETS_MAX; i++)
-		if (i < n && flight_walk.sockets[i] == (__u64)sk)
-			return;
-	if (n >= SOCKETS_MAX || BPF_CORE_READ(sk, __sk_common.skc_family) != AF_UNIX)
+	flight_walk.sought = (__u64)sk;
+	flight_walk.is_found = 0;
+	bpf_loop(SOCKETS_MAX, look_for_socket, NULL, 0);
+	if (flight_walk.is_found || n >= SOCKETS_MAX || BPF_CORE_READ(sk, __sk_common.skc_family) != AF_UNIX)
 		return;
 	flight_walk.sockets[n & (SOCKETS_MAX - 1)] = (__u64)sk;
 	flight_walk.n_sockets = n + 1;

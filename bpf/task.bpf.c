@@ -71,16 +71,16 @@ int task_identity(void)
 /* The kernel copies masks of nr_cpu_ids bits and leaves the rest of their words as it was. */
 static __always_inline void task_cpus(struct task_struct *task, struct task_record *r)
 {
-	__u32 i;
+	__u32 n = control.n_cpus, whole = n / 64, room = bpf_core_field_size(task->cpus_mask);
 
-	copy_field(r->cpus, sizeof(r->cpus), task->cpus_mask);
-	r->n_cpus = control.n_cpus;
-	for (i = 0; i < RECORD_CPUS; i++) {
-		__s32 bits = (__s32)r->n_cpus - (__s32)i * 64;
-
-		if (bits < 64)
-			r->cpus[i] &= bits > 0 ? (1ULL << (bits & 63)) - 1 : 0;
-	}
+	r->n_cpus = n;
+	if (room > (n + 63) / 64 * 8)
+		room = (n + 63) / 64 * 8;
+	if (room > sizeof(r->cpus))
+		room = sizeof(r->cpus);
+	bpf_probe_read_kernel(r->cpus, room, __builtin_preserve_access_index(&task->cpus_mask));
+	if (n % 64 && whole < RECORD_CPUS)
+		r->cpus[whole] &= (1ULL << n % 64) - 1;
 }
 
 int task_schedule(void)

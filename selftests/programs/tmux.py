@@ -22,22 +22,36 @@ class Server:
         return out
 
     def screen(self):
-        return self.tmux('capture-pane', '-p')
+        return self.shown(0)
+
+    def shown(self, window):
+        return self.tmux('capture-pane', '-p', '-t', f':{window}')
 
     def type(self, text):
-        self.tmux('send-keys', text, 'Enter')
+        self.in_window(0, [text, 'Enter'])
 
     def count(self):
         return int(read_file(os.path.join(self.case.work, 'count')) or 0)
 
 
     def in_window(self, window, text):
-        self.tmux('send-keys', '-t', str(window), *text)
+        self.tmux('send-keys', '-t', f':{window}', *text)
 
     def expect(self, window, pattern, what):
         def seen():
-            return re.search(pattern, self.tmux('capture-pane', '-p', '-t', str(window)), re.M)
+            return re.search(pattern, self.shown(window), re.M)
         return self.case.await_true(seen, 20, what)
+
+
+    def press(self, window, key, pattern, what):
+        """Until it works: a key has no effect between two jobs, with none in the foreground."""
+        def is_there():
+            if re.search(pattern, self.shown(window), re.M):
+                return True
+            self.in_window(window, [key])
+            return self.case.await_true(lambda: re.search(
+                pattern, self.shown(window), re.M), 1)
+        self.case.await_true(is_there, 20, what)
 
 
 def test_tmux(case):
@@ -54,11 +68,11 @@ def test_tmux(case):
     case.await_true(lambda: server.count() > before + 3, 20, 'the shell counting on')
     if server.count() > before + 60000:
         raise Failed(f'it counts from {before} to {server.count()}')
-    # A key that comes while no job is in the foreground, between two of them, has no effect.
-    case.await_true(lambda: interrupt(server), 20, 'a prompt')
+    server.press(0, 'C-c', r'^bash.*[$#] *\n*\Z', 'a prompt')
     # One that is still on its way discards what is typed behind it.
-    case.await_true(lambda: asked(server), 60, 'an answer of the shell')
-    server.tmux('resize-window', '-t', '0', '-x', '60', '-y', '15')
+    if not case.await_true(lambda: asked(server), 60):
+        raise Failed(f'no answer of the shell; it shows {server.screen()!r}')
+    server.tmux('resize-window', '-t', ':0', '-x', '60', '-y', '15')
     server.in_window(0, ['stty size', 'Enter'])
     server.expect(0, r'^15 60$', 'another size')
     if has_vim:
@@ -67,16 +81,10 @@ def test_tmux(case):
     case.wait(pid)
 
 
-def interrupt(server):
-    if re.search(r'^bash.*[$#] *\n*\Z', server.tmux('capture-pane', '-p', '-t', '0'), re.M):
-        return True
-    server.in_window(0, ['C-c'])
-    return False
-
-
 def asked(server):
     server.in_window(0, ['clear; tty; echo sum $((40 + 2))', 'Enter'])
-    return server.case.await_true(lambda: re.search(r'^/dev/pts/\d+\nsum 42$', server.screen(), re.M), 5)
+    return server.case.await_true(
+        lambda: re.search(r'^/dev/pts/\d+\nsum 42$', server.screen(), re.M), 5)
 
 
 def open_vim(server, case):
@@ -96,14 +104,10 @@ def close_vim(server, case):
     case.await_true(lambda: read_file(os.path.join(case.work, 'text')) ==
                     'first line\nsecond line\n', 20, 'the file of vim')
     server.in_window(1, ['sleep 600', 'Enter'])
-    server.expect(1, r'sleep 600', 'a command')
-    server.in_window(1, ['C-z'])
-    server.expect(1, r'Stopped', 'job control')
-    server.in_window(1, ['fg', 'Enter'])
+    server.press(1, 'C-z', r'Stopped', 'job control')
+    server.in_window(1, ['clear; fg', 'Enter'])
     server.expect(1, r'^sleep 600$', 'the command again')
-    server.in_window(1, ['C-c'])
-    server.in_window(1, ['clear; echo $((6 * 7))', 'Enter'])
-    server.expect(1, r'^42$', 'the shell again')
+    server.press(1, 'C-c', r'[$#] *\n*\Z', 'a prompt of the second shell')
 
 
 # Both need the same numbers of terminals.

@@ -32,12 +32,12 @@ int main(void)
 	touch("file");
 	snprintf(shm, sizeof(shm), "/dev/shm/crbpf-inotify-%d", getpid());
 	mkdir(shm, 0700);
-	file = watch(fd, "file", IN_MODIFY | IN_ATTRIB);
+	file = watch_path(fd, "file", IN_MODIFY | IN_ATTRIB);
 	skip_number(fd);
-	dir = watch(fd, "dir/a b", IN_CREATE | IN_DELETE | IN_MOVED_FROM);
-	in_shm = watch(fd, shm, IN_CREATE);
+	dir = watch_path(fd, "dir/a b", IN_CREATE | IN_DELETE | IN_MOVED_FROM);
+	in_shm = watch_path(fd, shm, IN_CREATE);
 	skip_number(fd);
-	watch(fd, "/", IN_MOVE_SELF);
+	watch_path(fd, "/", IN_MOVE_SELF);
 	/* Both are known by other names later. */
 	rename("file", "renamed");
 	rename("dir/a b", "dir/ä");

@@ -15,9 +15,9 @@ int main(void)
 	touch("once");
 	gone = make_file("gone");
 	kept = make_file("dir/kept");
-	once = watch(fd, "once", IN_OPEN | IN_ONESHOT);
-	excluding = watch(fd, "dir", IN_MODIFY | IN_EXCL_UNLINK);
-	deleted = watch(fd, "gone", IN_MODIFY);
+	once = watch_path(fd, "once", IN_OPEN | IN_ONESHOT);
+	excluding = watch_path(fd, "dir", IN_MODIFY | IN_EXCL_UNLINK);
+	deleted = watch_path(fd, "gone", IN_MODIFY);
 	unlink("gone");
 	skip_number(fd);
 	subject_ready();
@@ -38,6 +38,6 @@ int main(void)
 	expect(fd, deleted, IN_MODIFY, NULL);
 	close(gone);
 	expect(fd, deleted, IN_IGNORED, NULL);
-	subject_check(watch(fd, "once", IN_OPEN) == 5, "a new watch has another number");
+	subject_check(watch_path(fd, "once", IN_OPEN) == 5, "a new watch has another number");
 	return subject_end();
 }

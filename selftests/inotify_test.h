@@ -9,7 +9,7 @@
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 
-static inline int watch(int fd, const char *path, uint32_t mask)
+static inline int watch_path(int fd, const char *path, uint32_t mask)
 {
 	int wd = inotify_add_watch(fd, path, mask);
 
@@ -23,7 +23,7 @@ static inline void skip_number(int fd)
 	char room[4096];
 
 	mkdir("used", 0700);
-	subject_need(inotify_rm_watch(fd, watch(fd, "used", IN_CREATE)) == 0 &&
+	subject_need(inotify_rm_watch(fd, watch_path(fd, "used", IN_CREATE)) == 0 &&
 			     read(fd, room, sizeof(room)) == sizeof(struct inotify_event),
 		     "inotify_rm_watch: %m");
 }

@@ -40,9 +40,9 @@ static void cause(int fd)
 	mkdir("a", 0700);
 	mkdir("b", 0700);
 	use("file");
-	watch(fd, "a", IN_ALL_EVENTS);
-	watch(fd, "b", IN_ALL_EVENTS);
-	watch(fd, "file", IN_ALL_EVENTS);
+	watch_path(fd, "a", IN_ALL_EVENTS);
+	watch_path(fd, "b", IN_ALL_EVENTS);
+	watch_path(fd, "file", IN_ALL_EVENTS);
 	use("a/one");
 	use("a/with blank");
 	mkdir("a/dir", 0700);
@@ -59,13 +59,13 @@ static void cause(int fd)
 	chdir("a");
 	use(name);
 	chdir("..");
-	inotify_rm_watch(fd, watch(fd, "moved", IN_ALL_EVENTS));
+	inotify_rm_watch(fd, watch_path(fd, "moved", IN_ALL_EVENTS));
 	rmdir("b/dir");
 	unlink("b/inside");
 	rmdir("b");
 	/* A watch that lives on, and has the name of one that does not. */
 	mkdir("b", 0700);
-	watch(fd, "b", IN_CREATE | IN_DELETE);
+	watch_path(fd, "b", IN_CREATE | IN_DELETE);
 	mkdir("b/last", 0700);
 	unlink("moved");
 	use("a/z");

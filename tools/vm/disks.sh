@@ -26,11 +26,12 @@ kernel_suites() { # 6.1|6.12|newest; the newest of them is taken
 # --- kernels -----------------------------------------------------------------------------------
 
 build_kernel() { # FOLDER ARCH KERNEL BUSYBOX
-	local folder=$1 arch=$2 flavour=$2 version file names
+	local folder=$1 arch=$2 flavour=$2 suites version file names
 
 	[[ $3 != *-16k ]] || flavour=$arch-16k
-	# shellcheck disable=SC2046
-	apt_open "$arch" $(kernel_suites "${3%-16k}")
+	suites=$(kernel_suites "${3%-16k}") || exit
+	# shellcheck disable=SC2086
+	apt_open "$arch" $suites
 	mapfile -t names < <(apt-cache "${apt_options[@]}" depends --recurse --important \
 		"linux-image-$flavour" | grep -E '^linux-(image|base|binary|modules)-[0-9]')
 	[ ${#names[@]} -gt 0 ] || die "there is no kernel $3 for $arch"

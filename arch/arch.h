@@ -173,6 +173,9 @@ ssize_t arch_find_syscall(const void *text, size_t size);
  * architecture. A @ret_size is set for features whose state has a size that varies, in bytes.
  */
 int arch_cpu_has(const char *feature, unsigned int *ret_size);
+/* PROT_* beside the usual three that a mapping with these VM_* of the kernel had, and that this
+ * processor knows. */
+int arch_vma_prot(__u64 vm_flags);
 /* Can the vDSO be mapped anew, rather than moved? 0; -EOPNOTSUPP if no kernel can here; or -errno. */
 int arch_can_map_vdso(void);
 

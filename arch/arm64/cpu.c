@@ -82,6 +82,17 @@ int arch_cpu_has(const char *feature, unsigned int *ret_size)
 	return -ENOENT;
 }
 
+#define VM_ARM64_BTI (1ull << 24)
+#ifndef PROT_BTI
+#define PROT_BTI 0x10
+#endif
+
+/* Code that indirect branches may enter at landing pads only. Where none are known it runs as well. */
+int arch_vma_prot(__u64 vm_flags)
+{
+	return vm_flags & VM_ARM64_BTI && getauxval(AT_HWCAP2) & HWCAP2_BTI_BIT ? PROT_BTI : 0;
+}
+
 int arch_can_map_vdso(void)
 {
 	return -EOPNOTSUPP;

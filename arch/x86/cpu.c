@@ -84,6 +84,11 @@ int arch_cpu_has(const char *feature, unsigned int *ret_size)
 	return -ENOENT;
 }
 
+int arch_vma_prot(__u64 vm_flags)
+{
+	return 0;
+}
+
 int arch_can_map_vdso(void)
 {
 	/* A second one is refused, which tells that a first could be had. */

@@ -213,6 +213,14 @@ static int current_prot(const struct new_vma *v)
 	return filling_prot(v->born_prot, v->has_pages);
 }
 
+/* With what its architecture knows beside reading, writing and executing. */
+static int final_prot(const struct new_vma *v)
+{
+	const VmaEntry *entry = v->entry;
+
+	return (int)entry->prot | (entry->has_vm_flags ? arch_vma_prot(entry->vm_flags) : 0);
+}
+
 static int start_finishing(struct new_process *p, struct error *err)
 {
 	struct batch *batch = batch_of(p);
@@ -221,8 +229,8 @@ static int start_finishing(struct new_process *p, struct error *err)
 	for (size_t i = 0; i < p->n_vmas && !ret; i++) {
 		const struct new_vma *v = &p->vmas[i];
 
-		if (current_prot(v) != (int)v->entry->prot)
-			ret = protect(batch, v->entry, (int)v->entry->prot);
+		if (current_prot(v) != final_prot(v))
+			ret = protect(batch, v->entry, final_prot(v));
 		if (!ret && v->entry->madv)
 			ret = advise(v, v->inherited ? ~0ull : ~EARLY_ADVICE, batch);
 		if (!ret && v->entry->anon_name && *v->entry->anon_name)

@@ -130,6 +130,8 @@ static int add_mappings(struct restore *r, struct new_process *p, struct error *
 		bool is_text = entries[i] == p->vdso_entry;
 
 		entries[i]->prot = PROT_READ | (is_text ? PROT_EXEC : 0);
+		/* Those of the kernel's own mapping: without landing pads, for jumps replace them. */
+		entries[i]->has_vm_flags = false;
 		vmas[p->n_vmas++] = (struct new_vma){
 			.entry = entries[i],
 			.kind = kind_of_vma_entry(entries[i]),

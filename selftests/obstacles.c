@@ -161,11 +161,16 @@ static int make_unix_arrival(void)
 	return listener;
 }
 
+/* One that somebody waits for. */
 static int make_lease(void)
 {
 	int fd = open("leased", O_RDONLY | O_CREAT, 0600);
 
-	return fcntl(fd, F_SETLEASE, F_RDLCK) < 0 ? -1 : fd;
+	signal(SIGIO, SIG_IGN);
+	if (fcntl(fd, F_SETLEASE, F_RDLCK) < 0 ||
+	    open("leased", O_WRONLY | O_NONBLOCK) >= 0 || errno != EWOULDBLOCK)
+		return -1;
+	return fd;
 }
 
 static int make_pidfd(void)

@@ -13,6 +13,7 @@
 
 #include "bpf/socket.h"
 #include "dump/dump.h"
+#include "fdinfo.pb-c.h"
 #include "fown.pb-c.h"
 #include "judge.h"
 #include "kind.h"
@@ -252,5 +253,10 @@ int connect_fown_flags(struct restore *r, struct new_file *f, const FownEntry *f
 {
 	int rc = fown ? restore_fown(r, f->fd, fown) : 0;
 
-	return rc ? rc : restore_fd_flags(r, f->fd, flags);
+	/*
+	 * Its signals tell the number of the descriptor: so its owner sets it. Of a regular file
+	 * it is a mere flag of its opening.
+	 */
+	f->is_async = f->process && flags & O_ASYNC && f->entry->type != FD_TYPES__REG;
+	return rc ? rc : restore_fd_flags(r, f->fd, f->is_async ? flags & ~(uint32_t)O_ASYNC : flags);
 }

@@ -75,7 +75,10 @@ bool is_absolute_path(const char *path);
  */
 int check_flags(struct restore *r, const struct new_file *f, uint32_t flags);
 
-/* For a kind's connect: owner of signals, then the flags (O_ASYNC last, or it is lost). */
+/*
+ * For a kind's connect: owner of signals, then the flags. O_ASYNC is left to the first process
+ * that has it (new_file.is_async).
+ */
 int connect_fown_flags(struct restore *r, struct new_file *f, const FownEntry *fown,
 		       uint32_t flags);
 

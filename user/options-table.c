@@ -56,7 +56,7 @@ static const struct option_row rows[] = {
 	{ "link-remap", 0, DR | OPTIONS_SCAN, VALUE_NONE, FIELD(link_remap), NULL,
 	  "may link files whose name is gone but which have other names" },
 	{ "ghost-limit", 0, OPTIONS_DUMP | OPTIONS_SCAN, VALUE_BYTES, FIELD(ghost_limit), "SIZE",
-	  "largest deleted file whose content is kept; suffix k, m, g (default 64m)" },
+	  "largest deleted file whose content is kept; suffix k, m, g (default: no limit)" },
 	{ "timeout", 0, OPTIONS_DUMP, VALUE_NUMBER, FIELD(timeout), "SECONDS",
 	  "longest time to bring the tree to a stop (default 10)" },
 	{ "cpu-cap", 0, DRC, VALUE_CPU_CAP, FIELD(cpu_cap), "[=CAP,...]",

@@ -321,7 +321,6 @@ int options_parse(struct options *opt, enum options_for what, int argc, char **a
 	*opt = (struct options){ .images_dir = ".",
 				 .timeout = 10,
 				 .cpu_cap = CPU_CAP_DEFAULT,
-				 .ghost_limit = 64ull << 20,
 				 .status_fd = -1,
 				 .work_dirfd = -1 };
 	for (int i = 1; i < argc && !ret; i++) {

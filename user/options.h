@@ -62,7 +62,7 @@ struct options {
 	struct words operands;		/* what is no option, where a command takes that */
 	unsigned int cpu_cap;		/* --cpu-cap: CPU_CAP_* of arch/arch.h; CPU_CAP_DEFAULT */
 	unsigned int timeout;		/* --timeout, seconds for freezing; 10 */
-	unsigned long long ghost_limit;	/* --ghost-limit, bytes */
+	unsigned long long ghost_limit;	/* --ghost-limit, bytes; 0: none */
 	int status_fd;			/* --status-fd; -1 */
 	int work_dirfd;			/* opened by options_open_dirs; -1 */
 	bool help;			/* --help: was printed, nothing else is to be done */

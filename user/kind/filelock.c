@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Locks of files: flock, POSIX record locks and those of open file descriptions. */
+/* Locks of files: flock, POSIX record locks, those of open file descriptions, and leases. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -17,20 +17,30 @@
 #include "restore/restore.h"
 #include "snapshot.h"
 
-/* file_lock_entry.flag; there is a fourth, for leases. */
-enum { IMAGE_POSIX = 1, IMAGE_FLOCK = 2, IMAGE_OFD = 4 };
+/* file_lock_entry.flag. */
+enum { IMAGE_POSIX = 1, IMAGE_FLOCK = 2, IMAGE_OFD = 4, IMAGE_LEASE = 8 };
+#define IMAGE_BREAKING 4 /* in the type of a lease, beside what it is to become */
+
+/* Kernel flags of a lock. */
+enum { KERNEL_DELEG = 4, KERNEL_BREAKING = 256 | 512, KERNEL_LAYOUT = 2048 };
 
 /* --- dump --- */
 
+/* One that is being broken ends in a moment, by its holder or the kernel. */
+static void judge_lease(struct judge *j, const struct file *f, const struct lock_record *lock)
+{
+	if (lock->flags & (KERNEL_DELEG | KERNEL_LAYOUT))
+		judge_file(j, f, "filelock", NULL, "it holds a delegation, which cannot be carried");
+	else if (lock->flags & KERNEL_BREAKING)
+		judge_file(j, f, "filelock", "try again when the lease was given back",
+			   "it holds a lease that somebody waits for");
+}
+
 static void judge_locks(struct judge *j, const struct file *f)
 {
-	for (size_t i = 0; i < f->n_locks; i++) {
-		if (f->locks[i]->class == LOCK_LEASE) {
-			judge_file(j, f, "filelock", "give the lease back before the checkpoint",
-				   "it holds a lease, which cannot be carried");
-			return;
-		}
-	}
+	for (size_t i = 0; i < f->n_locks; i++)
+		if (f->locks[i]->class == LOCK_LEASE)
+			judge_lease(j, f, f->locks[i]);
 	if (f->n_locks && !j->options->file_locks)
 		judge_file(j, f, "filelock", "--file-locks",
 			   "it is locked: locks end with the process, and others could take them "
@@ -75,6 +85,19 @@ static const struct process *taker_of(const struct dump *d, const struct fdtable
 	return p->files == table ? p : NULL;
 }
 
+static uint32_t image_flag(uint32_t class)
+{
+	switch (class) {
+	case LOCK_POSIX:
+		return IMAGE_POSIX;
+	case LOCK_FLOCK:
+		return IMAGE_FLOCK;
+	case LOCK_LEASE:
+		return IMAGE_LEASE;
+	}
+	return IMAGE_OFD;
+}
+
 static int add_lock(struct dump *d, const struct process *p, uint32_t fd,
 		    const struct lock_record *lock)
 {
@@ -83,13 +106,11 @@ static int add_lock(struct dump *d, const struct process *p, uint32_t fd,
 
 	if (!image)
 		return d->err->code;
-	entry.flag = lock->class == LOCK_POSIX   ? IMAGE_POSIX
-		     : lock->class == LOCK_FLOCK ? IMAGE_FLOCK
-						 : IMAGE_OFD;
+	entry.flag = image_flag(lock->class);
 	entry.type = lock->type;
 	entry.pid = p->vpid;
 	entry.fd = fd;
-	if (lock->class != LOCK_FLOCK) {
+	if (lock->class != LOCK_FLOCK && lock->class != LOCK_LEASE) {
 		entry.start = lock->start;
 		entry.len = lock->end == INT64_MAX ? 0 : lock->end - lock->start + 1;
 	}
@@ -142,10 +163,13 @@ static int check_lock(struct restore *r, const FileLockEntry *lock)
 {
 	const struct new_process *p = restore_process(r, lock->pid);
 
-	if (lock->flag != IMAGE_POSIX && lock->flag != IMAGE_FLOCK && lock->flag != IMAGE_OFD)
+	uint32_t type = lock->flag == IMAGE_LEASE ? lock->type & ~IMAGE_BREAKING : lock->type;
+
+	if (lock->flag != IMAGE_POSIX && lock->flag != IMAGE_FLOCK && lock->flag != IMAGE_OFD &&
+	    lock->flag != IMAGE_LEASE)
 		return fail(r->err, 0, "filelocks.img: locks of type %u cannot be restored",
 			    lock->flag);
-	if (lock->type != F_RDLCK && lock->type != F_WRLCK)
+	if (type != F_RDLCK && type != F_WRLCK && (type != F_UNLCK || type == lock->type))
 		return fail(r->err, 0, "filelocks.img: no lock can be of mode %u", lock->type);
 	if (!p || lock->fd < 0 || !has_fd(p, lock->fd))
 		return fail(r->err, 0, "filelocks.img: process %d has no descriptor %d", lock->pid,
@@ -167,6 +191,12 @@ static int queue_lock(struct batch *batch, const FileLockEntry *lock)
 	int how = (lock->type == F_RDLCK ? LOCK_SH : LOCK_EX) | LOCK_NB, rc;
 	__u64 at;
 
+	/* Who waits for a lease that was being broken has it, or has been told, by now. */
+	if (lock->flag == IMAGE_LEASE)
+		return batch_call(batch, "taking a lease by descriptor %llu", lock->fd, 0,
+				  ENGINE_SUCCESS, 0, NULL, SYS_fcntl,
+				  (const __u64[6]){lock->fd, F_SETLEASE,
+						   lock->type & ~IMAGE_BREAKING});
 	if (lock->flag == IMAGE_FLOCK)
 		return batch_call(batch, "locking descriptor %llu", lock->fd, 0, ENGINE_SUCCESS, 0,
 				  NULL, SYS_flock, (const __u64[6]){lock->fd, how});

@@ -127,7 +127,7 @@ static int memfd_connect(struct restore *r, struct new_file *f)
 
 	if (memfd->flags & O_PATH)
 		return 0;
-	return restore_fown(r, f->fd, memfd->fown) ?: restore_fd_flags(r, f->fd, memfd->flags);
+	return connect_fown_flags(r, f, memfd->fown, memfd->flags);
 }
 
 /* Seals come last: every mapping and descriptor that they would forbid exists by now. */

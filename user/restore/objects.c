@@ -152,6 +152,14 @@ static int move_all(struct restore *r, struct error *err)
 	return ret;
 }
 
+static int set_async(const struct new_file *f, struct batch *batch)
+{
+	int flags = fcntl(f->fd, F_GETFL);
+
+	return batch_do(batch, "setting O_ASYNC", SYS_fcntl, f->number, F_SETFL,
+			(__u64)(flags | O_ASYNC));
+}
+
 /* What only an owner can do. */
 static int install_files(struct restore *r, struct error *err)
 {
@@ -160,10 +168,12 @@ static int install_files(struct restore *r, struct error *err)
 		struct batch *batch;
 		int ret;
 
-		if (!f->process || !f->kind->file->install)
+		if (!f->process || (!f->kind->file->install && !f->is_async))
 			continue;
 		batch = batch_of(f->process);
-		ret = f->kind->file->install(r, f, &f->process->tasks[0], batch);
+		ret = f->is_async ? set_async(f, batch) : 0;
+		if (!ret && f->kind->file->install)
+			ret = f->kind->file->install(r, f, &f->process->tasks[0], batch);
 		if (batch_run(batch, err) || ret)
 			return fail_in(err, "process %d: descriptor %u", f->process->pid,
 				       f->number);

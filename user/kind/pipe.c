@@ -36,6 +36,10 @@ static int describe(struct dump *d, struct file *f, FileEntry *entry)
 	pipe->id = f->id;
 	pipe->pipe_id = f->rec->ino;
 	pipe->flags = file_flags(f);
+	pipe->has_uid = pipe->has_gid = pipe->has_mode = true;
+	pipe->uid = f->rec->uid;
+	pipe->gid = f->rec->gid;
+	pipe->mode = f->rec->i_mode & 07777;
 	entry->pipe = pipe;
 	if (file_can_read(f) && pipe_first(&d->snap, f, true) == f)
 		return dump_pipe_data(d, f, IMAGE_PIPES_DATA, pipe->pipe_id);
@@ -71,6 +75,16 @@ static int open_end(struct restore *r, struct new_file *f, int ends[2], bool giv
 	return f->fd < 0 ? fail(r->err, errno, "cannot open a pipe again") : 0;
 }
 
+/* It belongs to whoever made it, who may open it again by way of /proc. */
+static int give_pipe(struct restore *r, const PipeEntry *pipe, int fd)
+{
+	if (pipe->has_uid && pipe->has_gid && fchown(fd, pipe->uid, pipe->gid))
+		return fail(r->err, errno, "cannot give a pipe its owner");
+	if (pipe->has_mode && fchmod(fd, pipe->mode & 07777))
+		return fail(r->err, errno, "cannot give a pipe its mode");
+	return 0;
+}
+
 static int make_pipe(struct restore *r, struct new_file *first, int *ret_fd)
 {
 	bool given[2] = {false, false};
@@ -85,6 +99,8 @@ static int make_pipe(struct restore *r, struct new_file *first, int *ret_fd)
 	}
 	for (struct new_file *f = first; f && !rc; f = ((struct pipe_end *)f->data)->next)
 		rc = open_end(r, f, ends, given);
+	if (!rc)
+		rc = give_pipe(r, first->entry->pipe, ends[0]);
 	for (int side = 0; side < 2; side++)
 		if (!given[side])
 			close(ends[side]);

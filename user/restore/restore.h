@@ -54,7 +54,6 @@ struct new_file {
 	struct new_process *process; /* the first that has it, NULL if none: a mapped file, a cwd */
 	uint32_t number;             /* its lowest number there */
 	bool is_settled;             /* restore_settle was called for it */
-	bool is_connected;           /* restore_connect was called for it */
 	bool is_async;               /* its owner is to set O_ASYNC */
 	void *data;                  /* of the kind, from r->arena */
 };

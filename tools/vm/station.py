@@ -3,9 +3,11 @@
 """A stop of a journey through several kernels (tools/vm/journey), run in a guest: programs that the
 guest before dumped are restored, looked at, and dumped again for the next one.
 
-  station.py FOLDER LAST_STOP(yes|no) [PROGRAM...]
+  station.py FOLDER go_on|arrive|refused [PROGRAM...]
 
-In the first guest the programs are started. FOLDER is all that guests hand on.
+In the first guest the programs are started, in the last one they arrive: no further dump is made,
+they come to their end. Where they are refused, the processor lacks what the one before had. FOLDER is
+all that guests hand on.
 """
 
 import argparse
@@ -21,6 +23,7 @@ sys.path[:0] = [os.path.join(TOP, 'selftests'), os.path.join(TOP, 'selftests/pro
 import redis                                                    # noqa: E402
 import subjects                                                 # noqa: E402
 from case import Case, Failed, become_subreaper, is_running, kill, read_file    # noqa: E402
+from harm import refused                                        # noqa: E402
 
 ROOT = '/var/tmp/journey'
 # What a guest starts gets numbers that no other guest uses: they have to be free in the next one.
@@ -170,16 +173,28 @@ def make_case(name):
     return Case(settings, name, os.path.join(ROOT, name))
 
 
-def arrive(folder, name, case):
-    """Puts its files back and restores it. Returns its pid."""
+def unpack(folder, name):
+    """Puts its files back. Returns its pid."""
     with tarfile.open(os.path.join(folder, f'{name}.tar')) as tar:
         tar.extractall(ROOT)
     with open(os.path.join(folder, f'{name}.json')) as f:
-        pid = json.load(f)
+        return json.load(f)
+
+
+def arrive(folder, name, case):
+    pid = unpack(folder, name)
     images = os.path.join(case.root, 'images')
     case.restore(images)
     os.rename(images, images + '.old')
     return pid
+
+
+def must_be_refused(folder, name, case):
+    unpack(folder, name)
+    err = refused(case, [*case.restorer, 'restore', '-d', '-D', os.path.join(case.root, 'images')])
+    if 'this processor lacks' not in err:
+        raise Failed(err)
+    print(err.splitlines()[0])
 
 
 def leave(folder, name, case, pid):
@@ -203,36 +218,37 @@ def take_numbers(folder):
         f.write(str(FIRST_PID + stops * STOP_PIDS))
 
 
-def stop_over(folder, name, is_last):
+def stop_over(folder, name, how):
     program, case = PROGRAMS[name], make_case(name)
     began = os.path.exists(os.path.join(folder, f'{name}.json'))
     try:
+        if how == 'refused':
+            must_be_refused(folder, name, case)
+            return ''
         pid = arrive(folder, name, case) if began else program.start(case)
         program.look(case, pid)
-        if is_last:
+        if how == 'arrive':
             program.end(case, pid)
         else:
             leave(folder, name, case, pid)
         return ''
     except Failed as e:
         return f'{e}\n{case.report()}'
-    finally:
-        if is_last:
-            case.kill_all()
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('folder')
-    parser.add_argument('last', choices=('yes', 'no'))
+    parser.add_argument('how', choices=('go_on', 'arrive', 'refused'))
     parser.add_argument('programs', nargs='*', default=list(PROGRAMS))
     args = parser.parse_args()
     failed = 0
     become_subreaper()
     os.makedirs(ROOT)
-    take_numbers(args.folder)
+    if args.how != 'refused':
+        take_numbers(args.folder)
     for name in args.programs:
-        why = stop_over(args.folder, name, args.last == 'yes')
+        why = stop_over(args.folder, name, args.how)
         print(f'{"FAIL" if why else "ok  "} {name}')
         if why:
             print('     ' + '\n     '.join(why.splitlines()), flush=True)

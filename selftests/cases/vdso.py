@@ -7,7 +7,7 @@ import os
 import struct
 
 import subjects
-from case import Failed, descendants, kill
+from case import Failed, Skipped, descendants, kill
 
 PT_LOAD, PT_DYNAMIC, PT_NOTE = 1, 2, 4
 DT_STRTAB, DT_SYMTAB = 5, 6
@@ -130,6 +130,31 @@ def test_second_cycle(case):
         raise Failed('the vDSO of this kernel moved')
     for _ in range(3):
         elsewhere(case, pid, of_another_build)
+    subjects.finish(case, pid)
+
+
+def test_interop(case):
+    """What keeps an old vDSO goes from criu to crbpf, and from crbpf to criu."""
+    if not case.settings.criu:
+        raise Skipped('needs criu: tools/install-deps test')
+    pid = start_subject(case, 'idle')
+    elsewhere(case, pid, without_functions)
+    case.restore(case.dump(pid, tool=case.settings.criu))
+    case.restore(case.dump(pid), tool=case.settings.criu)
+    subjects.finish(case, pid)
+
+
+def test_criu_image(case):
+    """What criu dumped under another kernel."""
+    if not case.settings.criu:
+        raise Skipped('needs criu: tools/install-deps test')
+    pid = start_subject(case, 'idle')
+    _, text = read_vdso(pid)
+    images = case.dump(pid, tool=case.settings.criu)
+    change(images, text, without_functions(text))
+    case.restore(images)
+    if read_vdso(pid)[1] != text:
+        raise Failed('this kernel has another vDSO')
     subjects.finish(case, pid)
 
 

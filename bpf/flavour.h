@@ -214,6 +214,11 @@ struct unix_sock___oob {
 	struct sk_buff *oob_skb;
 };
 
+/* 6.10 moved it into struct fsnotify_sb_info */
+struct super_block___marks {
+	struct fsnotify_mark_connector *s_fsnotify_marks;
+};
+
 /* the class of a fanotify group: an unsigned int before 6.10 made it an enum */
 enum fsnotify_group_prio___enum { FSNOTIFY_PRIO_NORMAL___enum };
 struct fsnotify_group___enum {

@@ -143,7 +143,8 @@ static __always_inline void read_object(struct fsnotify_mark_connector *connecto
 	struct watch_record *r = &watch_now.record;
 	__u32 type = BPF_CORE_READ(connector, type);
 	struct inode *inode = (struct inode *)obj;
-	struct mount *mount = (struct mount *)obj;
+	struct mount *mount;
+	struct super_block___marks *older = (void *)obj;
 
 	r->type = type == OBJ_INODE ? WATCH_INODE :
 		  type == OBJ_MOUNT ? WATCH_MOUNT :
@@ -157,6 +158,8 @@ static __always_inline void read_object(struct fsnotify_mark_connector *connecto
 		if (BPF_CORE_READ(inode, i_fsnotify_marks) == connector)
 			read_inode(inode);
 	} else if (type == OBJ_MOUNT) {
+		/* the object is the struct vfsmount inside */
+		mount = (void *)obj - bpf_core_field_offset(struct mount, mnt);
 		if (BPF_CORE_READ(mount, mnt_fsnotify_marks) != connector)
 			mount = (void *)obj -
 				bpf_core_field_offset(struct mount, mnt_fsnotify_marks);
@@ -164,6 +167,10 @@ static __always_inline void read_object(struct fsnotify_mark_connector *connecto
 			return;
 		r->mnt_id = BPF_CORE_READ(mount, mnt_id);
 		read_super(BPF_CORE_READ(mount, mnt.mnt_sb));
+	} else if (type == OBJ_SB) {
+		if (bpf_core_field_exists(older->s_fsnotify_marks))
+			obj -= bpf_core_field_offset(older->s_fsnotify_marks);
+		read_super((struct super_block *)obj);
 	}
 }
 

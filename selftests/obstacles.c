@@ -49,9 +49,24 @@ static int make_inotify_overflow(void)
 	return fd;
 }
 
-static int make_fanotify(void)
+/* Nobody answers while it stands still: whoever opens the file waits. */
+static int make_fanotify_permission(void)
 {
-	return fanotify_init(FAN_CLASS_NOTIF, O_RDONLY);
+	int fd = fanotify_init(FAN_CLASS_CONTENT, O_RDONLY);
+
+	close(open("guarded", O_RDWR | O_CREAT, 0600));
+	return fanotify_mark(fd, FAN_MARK_ADD, FAN_ACCESS_PERM, AT_FDCWD, "guarded") ? -1 : fd;
+}
+
+static int make_fanotify_unread(void)
+{
+	int fd = fanotify_init(FAN_CLASS_NOTIF, O_RDONLY);
+
+	close(open("unread", O_RDWR | O_CREAT, 0600));
+	if (fanotify_mark(fd, FAN_MARK_ADD, FAN_OPEN, AT_FDCWD, "unread"))
+		return -1;
+	close(open("unread", O_RDONLY));
+	return fd;
 }
 
 static int make_netlink(void)
@@ -412,7 +427,8 @@ static const struct obstacle {
 	int (*make)(void);
 } obstacles[] = {
 	{"inotify_overflow", make_inotify_overflow},
-	{"fanotify", make_fanotify},
+	{"fanotify_permission", make_fanotify_permission},
+	{"fanotify_unread", make_fanotify_unread},
 	{"netlink", make_netlink},
 	{"packet", make_packet},
 	{"raw", make_raw},

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "fh.pb-c.h"
@@ -270,6 +271,23 @@ static const struct file *find_open(const struct snapshot *snap, const struct wa
 	return NULL;
 }
 
+/* Of a mount, or of any mount of a file system: one that no other mount hides. */
+static const char *find_mount(const struct watch_record *w, const struct mounts *mounts,
+			      struct arena *arena)
+{
+	for (size_t i = mounts->n; i--;) {
+		const struct mount_line *m = &mounts->list[i];
+		struct statx stx;
+
+		if (w->type == WATCH_MOUNT ? m->id != w->mnt_id : m->dev != w->dev)
+			continue;
+		if (!statx(AT_FDCWD, m->point, AT_SYMLINK_NOFOLLOW, STATX_MNT_ID, &stx) &&
+		    stx.stx_mask & STATX_MNT_ID && stx.stx_mnt_id == m->id)
+			return arena_strdup(arena, m->point);
+	}
+	return NULL;
+}
+
 int watch_find_places(const struct snapshot *snap, struct file *f, struct arena *arena,
 		      struct error *err)
 {
@@ -287,6 +305,8 @@ int watch_find_places(const struct snapshot *snap, struct file *f, struct arena 
 		const struct watch_record *w = f->watches[i];
 		struct watch_place *place = &f->places[i];
 
+		if (w->type == WATCH_MOUNT || w->type == WATCH_SUPERBLOCK)
+			place->path = find_mount(w, &mounts, arena);
 		if (w->type != WATCH_INODE || !w->inode)
 			continue;
 		place->path = find_by_name(own, w, &mounts, arena);
@@ -297,17 +317,4 @@ int watch_find_places(const struct snapshot *snap, struct file *f, struct arena 
 	}
 	mounts_deinit(&mounts);
 	return ret;
-}
-
-const char *watch_mount_point(uint32_t mnt_id, struct arena *arena)
-{
-	struct mounts mounts = {0};
-	const char *point = NULL;
-
-	if (!mounts_read(&mounts))
-		for (size_t i = 0; i < mounts.n; i++)
-			if (mounts.list[i].id == mnt_id)
-				point = arena_strdup(arena, mounts.list[i].point);
-	mounts_deinit(&mounts);
-	return point;
 }

@@ -19,7 +19,10 @@ struct error;
 struct snapshot;
 struct watch_record;
 
-/* Where a watched inode can be found again: at a path, or as an open file of the tree. */
+/*
+ * Where a watched inode can be found again: at a path, or as an open file of the tree. Mounts, and
+ * file systems, at a mount point.
+ */
 struct watch_place {
 	const char *path;		/* NULL if none leads to it */
 	const struct file *file;	/* then; NULL if there is no such file either */
@@ -31,9 +34,6 @@ struct watch_place {
  */
 int watch_find_places(const struct snapshot *snap, struct file *f, struct arena *arena,
 		      struct error *err);
-
-/* The mount point (not hidden by another) of mount @mnt_id, in @arena; NULL if there is none. */
-const char *watch_mount_point(uint32_t mnt_id, struct arena *arena);
 
 /*
  * Opens (O_PATH) the inode of a file handle, on a mount of file system @dev (kernel encoding).

@@ -11,7 +11,7 @@ import verdict
 from case import Failed, kill, read_file
 from harm import fingerprint, refused, unharmed
 
-NAMES = ('inotify_overflow', 'fanotify', 'netlink', 'packet', 'raw', 'vsock', 'tcp', 'waiting_client',
+NAMES = ('inotify_overflow', 'fanotify_permission', 'fanotify_unread', 'netlink', 'packet', 'raw', 'vsock', 'tcp', 'waiting_client',
          'udp_queue', 'multicast', 'unix_arrival', 'unix_flight', 'lease', 'pidfd', 'userfaultfd', 'io_uring', 'bpf_map', 'perf_event', 'secretmem', 'tun', 'fuse', 'mqueue',
          'network_namespace', 'mount_namespace', 'ipc_namespace', 'uts_namespace', 'traced',
          'vfork', 'aio', 'time_namespace', 'pid_namespace', 'headless', 'thread_directory',

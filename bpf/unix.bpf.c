@@ -86,6 +86,8 @@ static __always_inline void read_address(struct sock *sk, struct unix_detail *d)
 	d->path_uid = BPF_CORE_READ(inode, i_uid.val);
 	d->path_gid = BPF_CORE_READ(inode, i_gid.val);
 	d->path_nlink = BPF_CORE_READ(inode, i_nlink);
+	bpf_probe_read_kernel_str(d->path_name, sizeof(d->path_name),
+				  BPF_CORE_READ(u, path.dentry, d_name.name));
 	d->path_mnt_id = mount_id(BPF_CORE_READ(u, path.mnt));
 }
 

@@ -33,6 +33,7 @@ struct unix_detail {
 	__u32 peer_type;
 	__u32 peer_address_length;
 	__u8 peer_address[UNIX_DETAIL_ADDRESS];
+	char path_name[UNIX_DETAIL_ADDRESS];	/* of the bound file, as it is called now: its last part */
 };
 
 #endif

@@ -154,6 +154,16 @@ static int make_unix_flight(void)
 	return pair[1];
 }
 
+static int make_unix_renamed(void)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX, .sun_path = "name"};
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	if (bind(fd, (void *)&addr, sizeof(addr)) < 0 || rename("name", "another") < 0)
+		return -1;
+	return fd;
+}
+
 /* A file in a connection that nobody has accepted: nothing can read it. */
 static int make_unix_arrival(void)
 {
@@ -439,6 +449,7 @@ static const struct obstacle {
 	{"multicast", make_multicast},
 	{"unix_arrival", make_unix_arrival},
 	{"unix_flight", make_unix_flight},
+	{"unix_renamed", make_unix_renamed},
 	{"lease", make_lease},
 	{"pidfd", make_pidfd},
 	{"userfaultfd", make_userfaultfd},

@@ -6,6 +6,7 @@
  */
 #include "subject.h"
 
+#include <grp.h>
 #include <stddef.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -57,6 +58,8 @@ struct maker {
 	const char *who;
 	int fd;
 	struct ucred cred;
+	gid_t groups[4];
+	int n_groups;
 };
 
 static struct ucred cred_of(int fd)
@@ -68,9 +71,23 @@ static struct ucred cred_of(int fd)
 	return cred;
 }
 
+static struct maker maker_of(const char *who, int fd)
+{
+	struct maker m = {who, fd, cred_of(fd), {}, -1};
+	socklen_t n = sizeof(m.groups);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, m.groups, &n) == 0)
+		m.n_groups = n / sizeof(gid_t);
+	return m;
+}
+
 static void check_maker(const struct maker *m)
 {
 	struct ucred now = cred_of(m->fd);
+	struct maker again = maker_of(m->who, m->fd);
+
+	subject_check(again.n_groups == m->n_groups && !memcmp(again.groups, m->groups, sizeof(m->groups)),
+		      "%s: %d groups, were %d", m->who, again.n_groups, m->n_groups);
 
 	subject_check(memcmp(&now, &m->cred, sizeof(now)) == 0, "%s: made by %d, %d, %d; was %d, %d, %d",
 		      m->who, now.pid, now.uid, now.gid, m->cred.pid, m->cred.uid, m->cred.gid);
@@ -86,13 +103,14 @@ static pid_t client_of(const char *name, int server, int *ret_conn)
 
 	if (pid == 0) {
 		int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-		struct ucred before;
+		struct maker before;
 
+		subject_need(setgroups(2, (gid_t[]){77, 88}) == 0, "setgroups: %m");
 		subject_need(setgid(4321) == 0 && setuid(1234) == 0, "setuid: %m");
 		subject_need(connect(fd, (void *)&addr, len) == 0, "connect: %m");
-		before = cred_of(fd);
+		before = maker_of("client", fd);
 		subject_wait_restored();
-		check_maker(&(struct maker){"client", fd, before});
+		check_maker(&before);
 		_exit(read(fd, &c, 1) != 1 || c != 'x' || write(fd, "y", 1) != 1);
 	}
 	*ret_conn = accept(server, NULL, NULL);
@@ -133,12 +151,13 @@ int main(void)
 	close(dead[1]);
 	close(out[1]);
 	child = client_of("@abstract", abstract, &conn);
-	makers[0] = (struct maker){"pair", pair[0], cred_of(pair[0])};
-	makers[1] = (struct maker){"accepted", conn, cred_of(conn)};
-	makers[2] = (struct maker){"path client", path_client, cred_of(path_client)};
-	makers[3] = (struct maker){"listener", path, cred_of(path)};
-	makers[4] = (struct maker){"path accepted", path_conn, cred_of(path_conn)};
-	makers[5] = (struct maker){"dead", dead[0], cred_of(dead[0])};
+	makers[0] = maker_of("pair", pair[0]);
+	makers[1] = maker_of("accepted", conn);
+	makers[2] = maker_of("path client", path_client);
+	makers[3] = maker_of("listener", path);
+	makers[4] = maker_of("path accepted", path_conn);
+	makers[5] = maker_of("dead", dead[0]);
+	subject_need(makers[1].n_groups == 2 && makers[1].groups[1] == 88, "SO_PEERGROUPS: %m");
 	subject_need(makers[1].cred.uid == 1234 && makers[1].cred.pid == child, "SO_PEERCRED: %m");
 	subject_ready();
 	subject_wait_restored();

@@ -147,6 +147,9 @@ static void judge_one_file(struct judge *j, struct file *f)
 		judge_file(j, f, f->rec->anon_name[0] ? f->rec->anon_name : "descriptor",
 			   "close it before the checkpoint", "%s cannot be carried yet",
 			   file_describe(f, text, sizeof(text)));
+	else if (f->carrier && f->n_locks)
+		judge_file(j, f, "filelock", "let it be received",
+			   "it is locked, and no process has it open that could lock it again");
 	else if (f->carrier && f->copy < 0 && !file_is_nameless(f))
 		judge_unseen(j, f);
 	else if (f->kind->file->judge)

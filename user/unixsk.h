@@ -41,6 +41,8 @@ struct identity {
 	pid_t pid; /* 0: any */
 	uid_t uid; /* -1: this process's */
 	gid_t gid;
+	const uint32_t *groups; /* supplementary ones, borrowed */
+	size_t n_groups;
 };
 
 /*

@@ -12,7 +12,7 @@ from case import Failed, kill, read_file
 from harm import fingerprint, refused, unharmed
 
 NAMES = ('inotify_overflow', 'fanotify_permission', 'fanotify_unread', 'netlink', 'packet', 'raw', 'vsock', 'tcp', 'waiting_client',
-         'udp_queue', 'multicast', 'unix_arrival', 'unix_flight', 'lease', 'pidfd', 'userfaultfd', 'io_uring', 'bpf_map', 'perf_event', 'secretmem', 'tun', 'fuse', 'mqueue',
+         'udp_queue', 'multicast', 'unix_arrival', 'unix_flight', 'unix_renamed', 'lease', 'pidfd', 'userfaultfd', 'io_uring', 'bpf_map', 'perf_event', 'secretmem', 'tun', 'fuse', 'mqueue',
          'network_namespace', 'mount_namespace', 'ipc_namespace', 'uts_namespace', 'traced',
          'vfork', 'aio', 'time_namespace', 'pid_namespace', 'headless', 'thread_directory',
          'thread_descriptors', 'shared_memory', 'shared_handlers', 'semaphore_undo',

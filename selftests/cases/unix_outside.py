@@ -41,6 +41,7 @@ def test_datagrams(case):
     received = [log.recv(100), log.recv(100), abstract.recv(100)]
     must_refuse(case, pid, '--ext-unix-sk')
     images = case.dump(pid, '-x')
+    case.must([*case.dumper, 'verify', images])
     refused(case, [*case.restorer, 'restore', '-D', images, '-d', '-o', 'restore.log'],
             '--ext-unix-sk', seconds=30)
     case.restore(images, '--ext-unix-sk')

@@ -59,6 +59,12 @@ static __u32 id_of(const ProtobufCMessage *msg)
 	return *(const __u32 *)((const char *)msg + field->offset);
 }
 
+/* The name of a socket that belongs to somebody else (--ext-unix-sk). */
+static bool is_outside(const FileEntry *file)
+{
+	return file->type == FD_TYPES__UNIXSK && file->usk && file->usk->uflags;
+}
+
 /* The entry's own message, and whether somebody has it. */
 static void check_entry(struct verify *v, const FileEntry *file)
 {
@@ -73,7 +79,8 @@ static void check_entry(struct verify *v, const FileEntry *file)
 		else if (id_of(part) != file->id)
 			verify_problem(v, "files.img: file %u calls itself %u", file->id,
 				       id_of(part));
-		if (parts[i].needs_user && !ids_get(&v->file_users, file->id))
+		if (parts[i].needs_user && !is_outside(file) &&
+		    !ids_get(&v->file_users, file->id))
 			verify_problem(v, "files.img: file %u belongs to no descriptor", file->id);
 		return;
 	}

@@ -31,6 +31,9 @@
 #include "unixqueue.h"
 #include "unixsk.h"
 
+#ifndef SO_PEERGROUPS
+#define SO_PEERGROUPS 59
+#endif
 #ifndef SIOCUNIXFILE
 #define SIOCUNIXFILE (SIOCPROTOPRIVATE + 0)
 #endif
@@ -95,22 +98,28 @@ static void judge_peer(struct judge *j, const struct file *f, const struct unix_
 			   "it sends to a socket without a name that does not send back to it");
 }
 
-/*
- * A name says where its file was made; restored is it there. A relative one is only
- * followed by describe, which knows the directory.
- */
-static void judge_name(struct judge *j, const struct file *f, const struct unix_detail *detail)
+/* Restored is a socket under the name that it was given, not under another that its file got. */
+static bool is_renamed(const struct unix_detail *detail)
 {
 	struct fileref ref = {.path = (const char *)detail->address + NAME_AT,
 			      .dev = detail->path_dev,
 			      .ino = detail->path_ino,
 			      .nlink = detail->path_nlink};
+	const char *last = strrchr(ref.path, '/');
 
-	if (!is_path(detail) || !detail->path_ino || !detail->path_nlink || *ref.path != '/')
-		return;
-	if (fileref_state(&ref) != FILEREF_PRESENT)
+	if (!is_path(detail) || !detail->path_ino || !detail->path_nlink)
+		return false;
+	if (strcmp(last ? last + 1 : ref.path, detail->path_name))
+		return true;
+	return *ref.path == '/' && fileref_state(&ref) != FILEREF_PRESENT;
+}
+
+static void judge_name(struct judge *j, const struct file *f, const struct unix_detail *detail)
+{
+	if (is_renamed(detail))
 		judge_file(j, f, "unix", "give the file its name back",
-			   "the file that it was bound to, %s, has another name now", ref.path);
+			   "the file that it was bound to, %s, has another name now (%s)",
+			   (const char *)detail->address + NAME_AT, detail->path_name);
 }
 
 static void judge(struct judge *j, struct file *f)
@@ -213,6 +222,22 @@ static int describe_outside(struct dump *d, const struct file *f)
 	return dump_file_entry(d, entry);
 }
 
+/* SO_PEERGROUPS */
+static int describe_groups(struct dump *d, int fd, UnixSkEntry *usk)
+{
+	socklen_t n = 0;
+
+	/* Asked with no room, it says how much it wants. */
+	if (!getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &n) || errno != ERANGE)
+		return 0;
+	usk->peer_groups = arena_alloc(&d->arena, n);
+	if (!usk->peer_groups)
+		return fail(d->err, ENOMEM, "cannot describe it");
+	if (!getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, usk->peer_groups, &n))
+		usk->n_peer_groups = n / sizeof(gid_t);
+	return 0;
+}
+
 /* As SO_PEERCRED tells: whom its other side, or of a listener its clients, take it for. */
 static int describe_peer(struct dump *d, const struct file *f, UnixSkEntry *usk)
 {
@@ -257,7 +282,7 @@ static int describe(struct dump *d, struct file *f, FileEntry *entry)
 		usk->has_shutdown = true;
 		usk->shutdown = (SkShutdown)(detail->shutdown & SHUTDOWN_BOTH);
 	}
-	if (describe_peer(d, f, usk) || (detail->state == STATE_LISTEN && dump_unix_pending(d, f, usk)))
+	if (describe_peer(d, f, usk) || describe_groups(d, fd, usk) || (detail->state == STATE_LISTEN && dump_unix_pending(d, f, usk)))
 		return d->err->code;
 	usk->name.data = arena_alloc(&d->arena, sizeof(detail->address));
 	if (!usk->name.data)

@@ -170,6 +170,9 @@ static int install_files(struct restore *r, struct error *err)
 
 		if (!f->process || (!f->kind->file->install && !f->is_async))
 			continue;
+		/* In flight: nobody can do that for it. */
+		if (restore_fd_of(f->process, f) < 0)
+			continue;
 		batch = batch_of(f->process);
 		ret = f->is_async ? set_async(f, batch) : 0;
 		if (!ret && f->kind->file->install)

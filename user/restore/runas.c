@@ -34,7 +34,8 @@ static int become(const struct identity *who)
 {
 	if (who->uid == (uid_t)-1)
 		return 0;
-	if (syscall(SYS_setresgid, who->gid, who->gid, who->gid) ||
+	if (syscall(SYS_setgroups, who->n_groups, who->groups) ||
+	    syscall(SYS_setresgid, who->gid, who->gid, who->gid) ||
 	    syscall(SYS_setresuid, who->uid, who->uid, who->uid))
 		return -errno;
 	return 0;

@@ -107,7 +107,7 @@ static bool enlarge(int fd)
 
 static int deliver(struct restore *r, struct delivery *d)
 {
-	struct identity who = {d->cred.pid, d->cred.uid, d->cred.gid};
+	struct identity who = {d->cred.pid, d->cred.uid, d->cred.gid, NULL, 0};
 	int rc;
 
 	while ((rc = do_deliver(d)) == -EAGAIN || rc == -ENOBUFS)

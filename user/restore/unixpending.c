@@ -82,7 +82,7 @@ static int open_one(struct restore *r, const struct new_file *listener, struct n
 		return r->err->code;
 	if (pending && pending->has_uid && pending->has_gid)
 		who = (struct identity){pending->has_pid ? pending->pid : 0, pending->uid,
-					pending->gid};
+					pending->gid, NULL, 0};
 	arrival->job.fd = fd;
 	rc = run_as(r, &who, do_arrive, arrival, size);
 	if (rc == -EACCES)

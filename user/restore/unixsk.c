@@ -51,7 +51,7 @@ static struct identity identity_of(const UnixSkEntry *usk)
 	if (!usk || !usk->has_peer_uid || !usk->has_peer_gid)
 		return nobody_else;
 	return (struct identity){usk->has_peer_pid ? usk->peer_pid : 0, usk->peer_uid,
-				 usk->peer_gid};
+				 usk->peer_gid, usk->peer_groups, usk->n_peer_groups};
 }
 
 static bool has_path(const UnixSkEntry *usk)
@@ -391,7 +391,9 @@ static bool is_of_pair(const struct restore *r, const struct new_file *f,
 
 static bool same_identity(const struct identity *a, const struct identity *b)
 {
-	return a->pid == b->pid && a->uid == b->uid && a->gid == b->gid;
+	return a->pid == b->pid && a->uid == b->uid && a->gid == b->gid &&
+	       a->n_groups == b->n_groups &&
+	       (!a->n_groups || !memcmp(a->groups, b->groups, a->n_groups * sizeof(*a->groups)));
 }
 
 /* All pairs that the same process once made as @who, from @files[@first] on. */

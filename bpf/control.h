@@ -42,6 +42,8 @@ struct record_control {
 	__u64 object, instance;
 	__u32 done, next, part;
 	__u32 n_cpus;		/* of an affinity mask: the bits beyond are not even initialised */
+	__u32 landlock;		/* where Landlock's domain stands in cred->security, and 1; 0: not known */
+	__u32 reserved;
 
 	/* Shapes whose twins need not be sent in this pass, a bit each: user space sets them. */
 	__u64 known_vmas[CONTROL_SHAPES / 64], known_files[CONTROL_SHAPES / 64];

@@ -172,6 +172,7 @@ struct task_record {
 	__u64 wake_ns;		/* with COLLECT_WAKE: when a timer ends its sleep, without slack; 0: none does */
 	__u32 wake_clock;	/* what @wake_ns is in */
 	__u32 seccomp_listener;	/* 1: one of its filters asks a supervisor (SECCOMP_FILTER_FLAG_NEW_LISTENER) */
+	__u64 landlock;		/* identity of its Landlock domain; 0: none, or not known where it stands */
 	__u64 core_cookie;	/* PR_SCHED_CORE: with whom it shares a core; 0: with anybody */
 	__u64 nvcsw;		/* how often it went to sleep so far */
 	__u64 cpu_run_ns;	/* CPU time as the scheduler measures it: that of CPU clocks */

@@ -195,5 +195,8 @@ int task_creds(void)
 	read_caps(r->caps.bounding, cred, cap_bset);
 	read_caps(r->caps.ambient, cred, cap_ambient);
 	r->n_groups = BPF_CORE_READ(cred, group_info, ngroups);
+	if (control.landlock && bpf_core_field_exists(cred->security))
+		bpf_probe_read_kernel(&task_now.landlock, sizeof(task_now.landlock),
+				      BPF_CORE_READ(cred, security) + control.landlock - 1);
 	return 0;
 }

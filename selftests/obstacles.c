@@ -8,6 +8,7 @@
 #include <linux/bpf.h>
 #include <linux/filter.h>
 #include <linux/io_uring.h>
+#include <linux/landlock.h>
 #include <linux/memfd.h>
 #include <linux/netlink.h>
 #include <linux/perf_event.h>
@@ -432,6 +433,20 @@ static int make_seccomp_listener(void)
 	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &prog);
 }
 
+static int make_landlock(void)
+{
+	const struct landlock_ruleset_attr attr = {
+		.handled_access_fs = LANDLOCK_ACCESS_FS_MAKE_SYM,
+	};
+	int ruleset = syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
+
+	if (ruleset < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	    syscall(SYS_landlock_restrict_self, ruleset, 0))
+		return -1;
+	close(ruleset);
+	return 0;
+}
+
 static const struct obstacle {
 	const char *name;
 	int (*make)(void);
@@ -476,6 +491,7 @@ static const struct obstacle {
 	{"shared_handlers", make_shared_handlers},
 	{"semaphore_undo", make_semaphore_undo},
 	{"seccomp_listener", make_seccomp_listener},
+	{"landlock", make_landlock},
 };
 #define N (sizeof(obstacles) / sizeof(obstacles[0]))
 

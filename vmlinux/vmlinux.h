@@ -391,6 +391,10 @@ struct task_struct {
 };
 
 typedef void *fl_owner_t;
+struct file_operations {
+	int (*open)(struct inode *, struct file *);
+};
+
 typedef long unsigned int pgprotval_t;
 struct pgprot {
 	pgprotval_t pgprot;
@@ -549,6 +553,7 @@ struct cred {
 	kernel_cap_t cap_effective;
 	kernel_cap_t cap_bset;
 	kernel_cap_t cap_ambient;
+	void *security;
 	struct user_namespace *user_ns;
 	struct group_info *group_info;
 };
@@ -789,8 +794,13 @@ struct tty_struct {
 	int count;
 	struct winsize winsize;
 	struct {
+		bool stopped;
+		bool tco_stopped;
+	} flow;
+	struct {
 		struct pid *pgrp;
 		struct pid *session;
+		unsigned char pktstatus;
 		bool packet;
 	} ctrl;
 	struct tty_struct *link;
@@ -882,6 +892,7 @@ struct tty_buffer {
 	};
 	unsigned int commit;
 	unsigned int read;
+	u8 data[0];
 };
 
 struct tty_bufhead {
@@ -1254,6 +1265,11 @@ struct tty_file_private {
 
 struct n_tty_data {
 	size_t read_head;
+	size_t canon_head;
+	bool no_room;
+	unsigned char icanon: 1;
+	u8 read_buf[4096];
+	long unsigned int read_flags[64];
 	size_t read_tail;
 };
 

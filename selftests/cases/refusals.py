@@ -16,7 +16,7 @@ NAMES = ('inotify_overflow', 'fanotify_permission', 'fanotify_unread', 'netlink'
          'network_namespace', 'mount_namespace', 'ipc_namespace', 'uts_namespace', 'traced',
          'vfork', 'aio', 'time_namespace', 'pid_namespace', 'headless', 'thread_directory',
          'thread_descriptors', 'shared_memory', 'shared_handlers', 'semaphore_undo',
-         'seccomp_listener')
+         'seccomp_listener', 'landlock')
 
 
 def start(case, *names):

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "collect/landlock.h"
 #include "collect/programs.h"
 #include "collect/ring.h"
 #include "lib/cleanup.h"
@@ -47,6 +48,8 @@ static __u32 count_cpus(void)
 	return last < RECORD_CPUS * 64 ? last + 1 : RECORD_CPUS * 64;
 }
 
+static void learn_landlock(struct collector *c);
+
 int collector_open(struct collector **ret, unsigned int flags, struct log *log, struct error *err)
 {
 	struct collector *c = calloc(1, sizeof(*c));
@@ -75,6 +78,8 @@ int collector_open(struct collector **ret, unsigned int flags, struct log *log, 
 		return r;
 	}
 	c->programs.control->n_cpus = count_cpus();
+	if (!c->programs.control->landlock)
+		learn_landlock(c);
 	log_debug(log, "BPF programs %s in %.1f ms",
 		  collector_is_cached(c) ? "taken from the cache" : "loaded",
 		  (clock_ns() - start) / 1e6);
@@ -322,4 +327,55 @@ int collector_run(struct collector *c, const pid_t *tgids, size_t n,
 	log_debug(c->log, "%zu processes collected in %.2f ms, ring full %llu times", n,
 		  (clock_ns() - start) / 1e6, c->programs.control->full);
 	return r;
+}
+
+/* --- Landlock -------------------------------------------------------------------------------- */
+
+struct landlock_words {
+	pid_t pid[3];
+	__u64 word[3];
+};
+
+static int keep_word(void *arg, const struct record_head *rec)
+{
+	const struct task_record *task = (const void *)rec;
+	struct landlock_words *words = arg;
+
+	for (int i = 0; i < 3 && rec->type == RECORD_TASK; i++)
+		if (task->pid.host == words->pid[i])
+			words->word[i] = task->landlock;
+	return 0;
+}
+
+/*
+ * Where the modules' parts lie in cred->security the kernel decides at boot. In two children,
+ * of which one is confined, Landlock's part is the one that differs.
+ */
+static void learn_landlock(struct collector *c)
+{
+	struct landlock_words words = {.pid = {getpid()}};
+	struct record_control *control = c->programs.control;
+	const unsigned int flags = c->flags;
+	struct landlock_children children;
+	struct error err = {0};
+	__u32 at = 0;
+
+	if (landlock_children_start(&children))
+		return;
+	words.pid[1] = children.plain;
+	words.pid[2] = children.confined;
+	c->flags = COLLECT_TASKS | COLLECT_RUNNING | COLLECT_NO_PARTS | COLLECT_NO_PATHS;
+	for (__u32 offset = 0; offset < LANDLOCK_ROOM && !at; offset += sizeof(__u64)) {
+		control->landlock = offset + 1;
+		if (collector_run(c, words.pid, 3, keep_word, &words, &err))
+			break;
+		/* an address of the kernel's, where the others have none or a common one */
+		if (words.word[0] == words.word[1] && words.word[1] != words.word[2] &&
+		    words.word[2] >> 47)
+			at = offset + 1;
+	}
+	control->landlock = at;
+	c->flags = flags;
+	error_deinit(&err);
+	landlock_children_end(&children);
 }

@@ -48,6 +48,9 @@ static void judge(struct judge *j, const struct task *t)
 		return;
 	if (t == t->process->tasks)
 		judge_label(j, t);
+	if (t->rec->landlock)
+		judge_task(j, t, "Landlock domain", "let the program do without it",
+			   "has confined itself by Landlock, which cannot be carried");
 }
 
 /* --- dump ---------------------------------------------------------------- */

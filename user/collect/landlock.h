@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef CRBPF_LANDLOCK_H
+#define CRBPF_LANDLOCK_H
+
+/*
+ * Two children that stand still, one of them in a Landlock domain: by them the collector learns
+ * where the kernel keeps a task's domain.
+ */
+
+#include <sys/types.h>
+
+#define LANDLOCK_ROOM 256 /* bytes of cred->security in which it is looked for */
+
+struct landlock_children {
+	pid_t plain, confined;
+	int alive; /* they end when this is closed */
+};
+
+/* Returns 0, or -errno if there is no Landlock here (or no room for children). */
+int landlock_children_start(struct landlock_children *children);
+void landlock_children_end(struct landlock_children *children);
+
+#endif

@@ -20,11 +20,11 @@
 /* A line of /proc/self/mountinfo. */
 struct mount_line {
 	uint32_t id, dev;
-	char *root, *point;	/* owned */
+	char *root, *point; /* owned */
 };
 
 struct mounts {
-	struct mount_line *list;	/* owned */
+	struct mount_line *list; /* owned */
 	size_t n;
 };
 
@@ -208,8 +208,9 @@ static bool read_handle(const struct file *f, const struct watch_record *w, stru
 	info = fopen(name, "re");
 	while (info && getline(&line, &room, info) > 0) {
 		hex = strstr(line, "f_handle:");
-		if (!hex || sscanf(line, "inotify wd:%x %*s %*s %*s %*s fhandle-bytes:%x fhandle-type:%x",
-				   &wd, &bytes, &type) != 3 ||
+		if (!hex ||
+		    sscanf(line, "inotify wd:%x %*s %*s %*s %*s fhandle-bytes:%x fhandle-type:%x",
+			   &wd, &bytes, &type) != 3 ||
 		    wd != w->wd || bytes > MAX_HANDLE_SZ)
 			continue;
 		ret->handle_bytes = bytes;

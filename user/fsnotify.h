@@ -24,8 +24,8 @@ struct watch_record;
  * file systems, at a mount point.
  */
 struct watch_place {
-	const char *path;		/* NULL if none leads to it */
-	const struct file *file;	/* then; NULL if there is no such file either */
+	const char *path;        /* NULL if none leads to it */
+	const struct file *file; /* then; NULL if there is no such file either */
 };
 
 /*

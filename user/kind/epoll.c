@@ -169,8 +169,7 @@ static int control(struct restore *r, int epfd, int op, int target, const Eventp
 		if (dup3(target, number, O_CLOEXEC) < 0)
 			rc = fail(r->err, errno, "cannot add descriptor %d", number);
 	}
-	if (!rc &&
-	    epoll_ctl(epfd == number && saved >= 0 ? saved : epfd, op, number, &event))
+	if (!rc && epoll_ctl(epfd == number && saved >= 0 ? saved : epfd, op, number, &event))
 		rc = fail(r->err, errno, "cannot watch descriptor %d", number);
 	if (saved >= 0) {
 		dup3(saved, number, flags & FD_CLOEXEC ? O_CLOEXEC : 0);
@@ -190,9 +189,9 @@ static int connect_epoll(struct restore *r, struct new_file *f)
 
 /* In which order items are added: what was told already must be told to somebody first. */
 enum item_state {
-	ITEM_SEEN,	/* edge-triggered, told */
-	ITEM_FIRED,	/* one-shot, told: it waits to be armed again */
-	ITEM_WAITING,	/* all others */
+	ITEM_SEEN,    /* edge-triggered, told */
+	ITEM_FIRED,   /* one-shot, told: it waits to be armed again */
+	ITEM_WAITING, /* all others */
 	ITEM_STATES
 };
 
@@ -203,15 +202,18 @@ static enum item_state state_of(const EventpollTfdEntry *item)
 	return item->events & EPOLLET && item->is_seen ? ITEM_SEEN : ITEM_WAITING;
 }
 
-/* Hears what the items have to tell. Returns how much that was. */
-static int hear(int epfd)
+/*
+ * Hears what the items have to tell: each of @n_items, and a little more, for others may make one
+ * ready again and again. Returns whether there was anything.
+ */
+static bool hear(int epfd, size_t n_items)
 {
 	struct epoll_event events[64];
-	int n, all = 0;
+	bool is_any = false;
 
-	while ((n = epoll_wait(epfd, events, 64, 0)) > 0)
-		all += n;
-	return all;
+	for (size_t i = 0; i < n_items / 64 + 16 && epoll_wait(epfd, events, 64, 0) > 0; i++)
+		is_any = true;
+	return is_any;
 }
 
 /*
@@ -222,7 +224,7 @@ static int add_fired(struct restore *r, int epfd, int target, const EventpollTfd
 {
 	int ret = control(r, epfd, EPOLL_CTL_ADD, target, item, item->events | ANY);
 
-	if (!ret && !hear(epfd))
+	if (!ret && !hear(epfd, 1))
 		ret = control(r, epfd, EPOLL_CTL_MOD, target, item, item->events);
 	return ret;
 }
@@ -248,7 +250,7 @@ static int add_items(struct restore *r, struct new_file *f, enum item_state stat
 			ret = control(r, f->fd, EPOLL_CTL_ADD, target->fd, item, item->events);
 	}
 	if (state == ITEM_SEEN)
-		hear(f->fd);
+		(void)hear(f->fd, epfd->n_tfd);
 	return ret;
 }
 

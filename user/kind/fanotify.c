@@ -30,10 +30,11 @@
 #define FAN_MARK_IGNORE 0x400
 #endif
 
-#define HANDLE_WORDS 16		/* as many as CRIU writes */
+#define HANDLE_WORDS 16         /* as many as CRIU writes */
 #define UNPRIVILEGED (1u << 31) /* FANOTIFY_UNPRIV */
-#define PERMISSIONS  (FAN_OPEN_PERM | FAN_ACCESS_PERM | 0x40000u | 0x100000u) /* exec, before content */
-#define USER_MASK    0x7fffffffu /* the kernel's own FS_* bits of marks lie beyond */
+#define PERMISSIONS                                                                                \
+	(FAN_OPEN_PERM | FAN_ACCESS_PERM | 0x40000u | 0x100000u) /* exec, before content */
+#define USER_MASK 0x7fffffffu /* the kernel's own FS_* bits of marks lie beyond */
 
 /* FSNOTIFY_MARK_FLAG_*, and what asks for them */
 static const struct {
@@ -62,10 +63,11 @@ static void judge_marks(struct judge *j, const struct file *f)
 		const struct watch_record *w = f->watches[i];
 
 		if ((w->mask | w->ignore_mask) & PERMISSIONS)
-			judge_file(j, f, "fanotify", "end the program that answers",
-				   "it is asked for permissions (mask %#x), and cannot answer while "
-				   "it stands still",
-				   w->mask);
+			judge_file(
+				j, f, "fanotify", "end the program that answers",
+				"it is asked for permissions (mask %#x), and cannot answer while "
+				"it stands still",
+				w->mask);
 		else if (w->type == WATCH_OTHER || (!f->places[i].path && !f->places[i].file))
 			judge_file(j, f, "fanotify", "let the program remove that mark",
 				   "no path leads to what one of its marks is on (inode %llu of "
@@ -195,16 +197,18 @@ static void state(const struct file *f, const struct snapshot *snap, FILE *out)
 static int check_mark(struct restore *r, const FanotifyMarkEntry *mark, bool is_filesystem)
 {
 	bool is_inode = !is_filesystem && mark->type == MARK_TYPE__INODE;
-	const char *path = is_inode ? (mark->ie && mark->ie->f_handle ? mark->ie->f_handle->path : NULL) :
-			   mark->me ? mark->me->path : NULL;
+	const char *path =
+		is_inode   ? (mark->ie && mark->ie->f_handle ? mark->ie->f_handle->path : NULL)
+		: mark->me ? mark->me->path
+			   : NULL;
 
 	if ((mark->mask | mark->ignored_mask) & PERMISSIONS)
 		return fail(r->err, 0, "a mark that asks for permissions cannot be restored");
 	if (path && *path && !is_absolute_path(path))
 		return fail(r->err, 0, "`%s' is no absolute path", path);
-	if (is_inode ? !(mark->has_file_id ? restore_file(r, mark->file_id) != NULL :
-					     mark->ie && mark->ie->f_handle) :
-		       !path)
+	if (is_inode ? !(mark->has_file_id ? restore_file(r, mark->file_id) != NULL
+					   : mark->ie && mark->ie->f_handle)
+		     : !path)
 		return fail(r->err, 0, "what one of its marks is on is missing");
 	return 0;
 }
@@ -284,9 +288,10 @@ static int arm(struct restore *r, struct new_file *f)
 	int ret = 0;
 
 	for (size_t i = 0; i < ffy->n_mark && !ret; i++)
-		ret = ffy->mark[i]->type == MARK_TYPE__INODE ?
-			      add_inode(r, f->fd, ffy->mark[i]) :
-			      add_at(r, f->fd, ffy->mark[i]->me->path, ffy->mark[i], FAN_MARK_MOUNT);
+		ret = ffy->mark[i]->type == MARK_TYPE__INODE
+			      ? add_inode(r, f->fd, ffy->mark[i])
+			      : add_at(r, f->fd, ffy->mark[i]->me->path, ffy->mark[i],
+				       FAN_MARK_MOUNT);
 	for (size_t i = 0; i < ffy->n_filesystem && !ret; i++)
 		ret = add_at(r, f->fd, ffy->filesystem[i]->me->path, ffy->filesystem[i],
 			     FAN_MARK_FILESYSTEM);

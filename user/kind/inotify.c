@@ -63,12 +63,13 @@ static void judge_events(struct judge *j, const struct file *f)
 
 		if (inotify_can_queue(event_mask(e), e->name_size))
 			continue;
-		judge_file(j, f, "inotify", "let the program read it",
-			   e->mask & IN_Q_OVERFLOW ?
-				   "its queue has overflowed (%zu events wait to be read, mask %#x)" :
-				   "event %zu of those that wait to be read cannot be made again "
-				   "(mask %#x)",
-			   e->mask & IN_Q_OVERFLOW ? f->n_events : i, e->mask);
+		judge_file(
+			j, f, "inotify", "let the program read it",
+			e->mask & IN_Q_OVERFLOW
+				? "its queue has overflowed (%zu events wait to be read, mask %#x)"
+				: "event %zu of those that wait to be read cannot be made again "
+				  "(mask %#x)",
+			e->mask & IN_Q_OVERFLOW ? f->n_events : i, e->mask);
 		return;
 	}
 }

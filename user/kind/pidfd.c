@@ -26,15 +26,14 @@
 #include "pidfd.pb-c.h"
 #include "restore/restore.h"
 
-#define REAPED     (-1)                                /* nspid of those */
-#define OPEN_FLAGS (PIDFD_NONBLOCK | PIDFD_THREAD)     /* what pidfd_open takes */
+#define REAPED     (-1)                                        /* nspid of those */
+#define OPEN_FLAGS (PIDFD_NONBLOCK | PIDFD_THREAD)             /* what pidfd_open takes */
 #define SET_FLAGS  (O_APPEND | O_ASYNC | O_DIRECT | O_NOATIME) /* what F_SETFL adds */
 #define LARGEFILE  0100000
 
 static bool claims(const struct file *f)
 {
-	return !file_is_path(f) &&
-	       (f->rec->s_magic == MAGIC_PIDFS || file_is_anon(f, "pidfd"));
+	return !file_is_path(f) && (f->rec->s_magic == MAGIC_PIDFS || file_is_anon(f, "pidfd"));
 }
 
 static const struct pidfd_detail *detail_of(const struct file *f)
@@ -206,8 +205,7 @@ static int check(struct restore *r, struct new_file *f)
 		return fail(r->err, 0, "it points at task %d, which is missing", pidfd->nspid);
 	if (pidfd->has_exit_code && !is_end(pidfd->exit_code))
 		return fail(r->err, 0, "no task ends with status %#x", pidfd->exit_code);
-	if (pidfd->nspid > 0 && !(pidfd->flags & PIDFD_THREAD) &&
-	    !restore_process(r, pidfd->nspid))
+	if (pidfd->nspid > 0 && !(pidfd->flags & PIDFD_THREAD) && !restore_process(r, pidfd->nspid))
 		return fail(r->err, 0, "it points at %d, which is a thread and no process",
 			    pidfd->nspid);
 	return 0;

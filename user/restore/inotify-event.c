@@ -31,9 +31,9 @@ struct cause {
 	InotifyEventEntry *const *events;
 	size_t n, i;
 	const InotifyEventEntry *event;
-	bool is_dir;       /* what it happens to */
-	char home[32];     /* what its watch is on */
-	char at[AT_ROOM];  /* what it happens to: home, or a name in it */
+	bool is_dir;      /* what it happens to */
+	char home[32];    /* what its watch is on */
+	char at[AT_ROOM]; /* what it happens to: home, or a name in it */
 };
 
 struct event_action {
@@ -138,8 +138,8 @@ static int cause_access(struct cause *c)
 		ret = check(pwrite(fd, room, 1, 0));
 	ret = ret ?: loud(c);
 	if (!ret)
-		ret = check(c->is_dir ? syscall(SYS_getdents64, fd, room, sizeof(room)) :
-					pread(fd, room, 1, 0));
+		ret = check(c->is_dir ? syscall(SYS_getdents64, fd, room, sizeof(room))
+				      : pread(fd, room, 1, 0));
 	ret = ret ?: quiet(c);
 	if (fd >= 0)
 		close(fd);
@@ -260,8 +260,8 @@ static int cause_delete_self(struct cause *c)
 
 static int cause_ignored(struct cause *c)
 {
-	return check(inotify_rm_watch(c->scene->fd, c->event->wd)) ?:
-	       ids_set(&c->scene->watched, (uint64_t)c->event->wd, GONE);
+	return check(inotify_rm_watch(c->scene->fd, c->event->wd))
+		       ?: ids_set(&c->scene->watched, (uint64_t)c->event->wd, GONE);
 }
 
 /* --- --- */

@@ -16,11 +16,11 @@ struct event_action;
 
 /* Watches that stand for those of the events. */
 struct event_scene {
-	int fd;			/* the inotify file */
-	struct ids watched;	/* numbers that are watched now */
-	int *wds;		/* all that ever were; owned */
+	int fd;             /* the inotify file */
+	struct ids watched; /* numbers that are watched now */
+	int *wds;           /* all that ever were; owned */
 	size_t n_wds;
-	bool *is_done;		/* events that came with another; owned */
+	bool *is_done; /* events that came with another; owned */
 };
 
 /* How an event is caused; NULL if it cannot be. */

@@ -100,8 +100,7 @@ static int fill(struct refill *job, int *ret_capacity)
 
 	if (ret)
 		return ret;
-	if (mknod(FILLER, S_IFREG | 0600, 0) ||
-	    ioctl(job->fd, INOTIFY_IOC_SETNEXTWD, FILLER_WD) ||
+	if (mknod(FILLER, S_IFREG | 0600, 0) || ioctl(job->fd, INOTIFY_IOC_SETNEXTWD, FILLER_WD) ||
 	    inotify_add_watch(job->fd, FILLER, IN_OPEN | IN_CLOSE_NOWRITE) < 0)
 		return failed(job, "cannot watch a file to fill its queue");
 	for (int i = 0; i < *ret_capacity / 2 + 2 && !ret; i++)
@@ -195,8 +194,7 @@ static int refill(void *data)
 	return ret;
 }
 
-int inotify_queue_events(struct restore *r, int fd, const InotifyFileEntry *ify,
-			 uint32_t *ret_next)
+int inotify_queue_events(struct restore *r, int fd, const InotifyFileEntry *ify, uint32_t *ret_next)
 {
 	const struct identity myself = {.uid = (uid_t)-1};
 	struct refill job = {.fd = fd, .ify = ify};
@@ -212,8 +210,7 @@ int inotify_queue_events(struct restore *r, int fd, const InotifyFileEntry *ify,
 	if (fcntl(fd, F_SETFL, flags) && !ret)
 		return fail(r->err, errno, "cannot set its flags");
 	*ret_next = 0;
-	return ret ? fail(r->err, ret, "%s", *job.text ? job.text : "cannot queue its events")
-		   : 0;
+	return ret ? fail(r->err, ret, "%s", *job.text ? job.text : "cannot queue its events") : 0;
 }
 
 int inotify_set_next(int fd, uint32_t wd, struct error *err)

@@ -43,7 +43,7 @@ ifneq ($(V),1)
 msg = @printf '  %-8s %s\n' "$(1)" "$(patsubst $O/%,%,$(2))";
 endif
 
-.PHONY: all help install demo check check-vm check-unit selftest bench tests sanitize clean dist FORCE
+.PHONY: all help install demo check check-vm check-unit selftest bench tests sanitize clean dist deb rpm FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -60,6 +60,7 @@ help:
 ## make check-unit  only the tests that need no privilege;  make selftest: only the others
 ## make bench       measure against Debian's criu and this machine's limits (root)
 ## make sanitize    the unit tests under ASan and UBSan
+## make dist        a tarball of what is committed;  make deb, make rpm: packages, made of it
 ## make ARCH=arm64  build for ARM64;  STATIC=1: needs no library but the C library
 
 # --- BPF: every bpf/*.bpf.c is linked into one object; details are called from a generated list
@@ -154,9 +155,11 @@ bench:
 sanitize:
 	@$(MAKE) --no-print-directory O=.output/sanitize CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all' check-unit
 
+SBINDIR ?= $(PREFIX)/sbin
+MANDIR  ?= $(PREFIX)/share/man
 install: all
-	install -D -m 755 $O/crbpf $(DESTDIR)$(PREFIX)/sbin/crbpf
-	for page in $(wildcard man/*.8); do install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man8/$${page##*/}; done
+	install -D -m 755 $O/crbpf $(DESTDIR)$(SBINDIR)/crbpf
+	for page in $(wildcard man/*.8); do install -D -m 644 $$page $(DESTDIR)$(MANDIR)/man8/$${page##*/}; done
 	$(call completion,bash,bash-completion/completions/crbpf)
 	$(call completion,zsh,zsh/site-functions/_crbpf)
 	$(call completion,fish,fish/vendor_completions.d/crbpf.fish)
@@ -165,6 +168,13 @@ install: all
 COMPLETER := $(if $(CROSS),$(wildcard .output/crbpf),$O/crbpf)
 completion = @$(if $(COMPLETER),mkdir -p $(dir $(DESTDIR)$(PREFIX)/share/$2) && $(COMPLETER) completion $1 > $(DESTDIR)$(PREFIX)/share/$2,\
 	echo 'no completion for $1: build crbpf for this machine first')
+
+# --- releases: what is committed
+TARBALL := .output/crbpf-$(VERSION).tar.gz
+dist:
+	@mkdir -p .output && git archive --format=tar.gz --prefix=crbpf-$(VERSION)/ -o $(TARBALL) HEAD && echo $(TARBALL)
+deb rpm: dist
+	@tools/package $@ $(ARCH) $(TARBALL) $(abspath $(SYSROOT))
 
 clean:
 	rm -rf .output

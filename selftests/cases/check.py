@@ -256,6 +256,26 @@ def test_remedies(case):
             raise Failed(f'{name}: it names iptables')
 
 
+def test_selinux(case):
+    """A Fedora IoT board where SELinux is told to let nobody trace."""
+    names = case.must([*case.settings.crbpf, 'check', '--feature', 'list']).split()
+    others = ''.join(f'{n} yes\n' for n in names if n != 'selinux_ptrace')
+    root = sysroot(case, 'fedora-iot', others)
+    boolean = os.path.join(root, 'sys/fs/selinux/booleans/deny_ptrace')
+    if by_name(check(case, '--sysroot', root)[1])['selinux_ptrace']['state'] != 'yes':
+        raise Failed('without SELinux')
+    os.makedirs(os.path.dirname(boolean))
+    for setting, state, expected in ('0 0', 'yes', 0), ('1 1', 'no', 1):
+        with open(boolean, 'w') as f:
+            f.write(setting)
+        status, document = check(case, '--sysroot', root)
+        answer = by_name(document)['selinux_ptrace']
+        if answer['state'] != state or status != expected:
+            raise Failed(f'{setting}: exit status {status}, {answer}')
+    if 'setsebool -P deny_ptrace off' not in answer['remedy']:
+        raise Failed(f'{answer}')
+
+
 def test_everything_missing(case):
     """Each probe's no has a reason to be one: what is lost, and mostly what to do."""
     names = case.must([*case.settings.crbpf, 'check', '--feature', 'list']).split()

@@ -33,6 +33,22 @@ static void ptrace_scope(const struct check *c, const struct probe *p, struct an
 		answer_yes(a, "%d: %s", scope, words[scope < 0 ? 0 : scope]);
 }
 
+/* SELinux lets nobody trace whom the policy would otherwise allow to, where this is set. */
+static void selinux_ptrace(const struct check *c, const struct probe *p, struct answer *a)
+{
+	char text[16];
+	int ret = check_read(c, "/sys/fs/selinux/booleans/deny_ptrace", text, sizeof(text));
+
+	if (ret == -ENOENT)
+		answer_yes(a, "no SELinux");
+	else if (ret)
+		answer_unknown(a, "%s", strerror(-ret));
+	else if (*text == '0')
+		answer_yes(a, "deny_ptrace is off");
+	else
+		answer_no(a, "deny_ptrace is on");
+}
+
 /*
  * A file of securityfs. Where that is not mounted it is, for this process alone; what only
  * root may do. Returns 0, or -1 after having answered; @none is the answer if there is no such file.
@@ -146,6 +162,8 @@ static void apparmor_stacking(const struct check *c, const struct probe *p, stru
 static const struct probe probes[] = {
 	{ "ptrace_scope", NULL, "Yama lets processes be traced", NEED_ALWAYS, NULL, REMEDY_ADVICE,
 	  NULL, NULL, "set kernel.yama.ptrace_scope = 1 in /etc/sysctl.d and reboot", ptrace_scope },
+	{ "selinux_ptrace", NULL, "SELinux lets processes be traced", NEED_ALWAYS, NULL,
+	  REMEDY_ADVICE, NULL, NULL, "run setsebool -P deny_ptrace off", selinux_ptrace },
 	{ "lockdown", NULL, "kernel lockdown lets BPF read", NEED_ALWAYS, NULL, REMEDY_BOOT, NULL,
 	  NULL, "lockdown=integrity", lockdown },
 	{ "no_seccomp", NULL, "crbpf itself runs without seccomp", NEED_FOR,

@@ -6,6 +6,7 @@
  */
 #include "subject.h"
 
+#include <linux/filter.h>
 #include <poll.h>
 #include <stddef.h>
 #include <sys/socket.h>
@@ -123,7 +124,10 @@ int main(void)
 {
 	int stream[2], large_stream[2], packets[2], dgrams[2], full[2], peeked[2], creds[2], oob[2];
 	int closed[2], reset[2], half[2], gone_packets[2], shut[2], receiver, sender, nameless, former;
-	int full_bytes = 0, sndbuf;
+	int full_bytes = 0, sndbuf, shrunk[2], shrunk_stream[2], filtered[2];
+	/* Lets nothing through. */
+	struct sock_filter none[] = {{0x06, 0, 0, 0}};
+	struct sock_fprog filter = {1, none};
 	struct pollfd p;
 	pid_t dead, child;
 	char c;
@@ -152,6 +156,18 @@ int main(void)
 	sndbuf = value_of(full[0], SO_SNDBUF);
 	while (send(full[0], "x", 1, MSG_DONTWAIT) == 1)
 		full_bytes++;
+	/* What would not go in any more: a buffer made smaller, a filter attached since. */
+	pair_of(SOCK_DGRAM, shrunk);
+	put(shrunk[0], large, LARGE);
+	put(shrunk[0], large, LARGE);
+	set(shrunk[0], SO_SNDBUF, 5000);
+	pair_of(SOCK_DGRAM, filtered);
+	put(filtered[0], "passed", 6);
+	subject_need(setsockopt(filtered[1], SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)) == 0,
+		     "filter: %m");
+	pair_of(SOCK_STREAM, shrunk_stream);
+	put(shrunk_stream[0], large, LARGE);
+	set(shrunk_stream[0], SO_SNDBUF, 5000);
 	pair_of(SOCK_DGRAM, peeked);
 	put(peeked[0], "abc", 3);
 	put(peeked[0], "def", 3);
@@ -233,6 +249,13 @@ int main(void)
 		      value_of(full[0], SO_SNDBUF), sndbuf);
 	subject_check(recv(full[1], got, sizeof(got), MSG_DONTWAIT) == full_bytes, "full: other than %d bytes",
 		      full_bytes);
+	subject_check(value_of(shrunk[0], SO_SNDBUF) == 10000, "SO_SNDBUF %d", value_of(shrunk[0], SO_SNDBUF));
+	take("shrunk", shrunk[1], large, LARGE);
+	take("shrunk", shrunk[1], large, LARGE);
+	take("shrunk stream", shrunk_stream[1], large, LARGE);
+	take("filtered", filtered[1], "passed", 6);
+	put(filtered[0], "x", 1);
+	nothing("filtered", filtered[1]);
 	subject_check(value_of(peeked[1], SO_PEEK_OFF) == 3, "SO_PEEK_OFF %d", value_of(peeked[1], SO_PEEK_OFF));
 	subject_check(recv(peeked[1], got, 10, MSG_PEEK) == 3 && memcmp(got, "def", 3) == 0,
 		      "the peek goes on at '%.3s'", got);

@@ -35,6 +35,8 @@ SkOptsEntry *dump_sockopts(struct dump *d, int fd, int family, int type, int pro
 int check_sockopts(struct restore *r, const SkOptsEntry *opts);
 /* Sets all but SO_REUSEADDR and SO_REUSEPORT: to be called before bind and connect. */
 int restore_sockopts(struct restore *r, int fd, const SkOptsEntry *opts);
+/* Attaches the filter in @opts, if there is one (@on), or detaches it for the moment. */
+int restore_filter(struct restore *r, int fd, const SkOptsEntry *opts, bool on);
 /* Sets those two. */
 int restore_reuse(struct restore *r, int fd, bool addr, bool port);
 

@@ -103,6 +103,15 @@ static int set_filter(struct restore *r, int fd, const SkOptsEntry *opts)
 	return 0;
 }
 
+int restore_filter(struct restore *r, int fd, const SkOptsEntry *opts, bool on)
+{
+	if (on || !opts->n_so_filter)
+		return set_filter(r, fd, opts);
+	if (setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &(int){0}, sizeof(int)))
+		return fail(r->err, errno, "cannot detach its filter (SO_LOCK_FILTER?)");
+	return 0;
+}
+
 static int set_strings(struct restore *r, int fd, const SkOptsEntry *opts)
 {
 	const char *device = opts->so_bound_dev, *congestion = opts->tcp_congestion;

@@ -47,13 +47,14 @@ struct delivery {
 	bool has_cred;
 	int files[MAX_RIGHTS];
 	size_t n_files;
-	const void *bytes;
+	const char *bytes;
 	size_t n;
+	size_t sent; /* of a stream perhaps less, as there is room */
 };
 
 static int do_deliver(void *data)
 {
-	const struct delivery *d = data;
+	struct delivery *d = data;
 	_Alignas(struct cmsghdr) char control[CONTROL_SIZE] = {0};
 	struct iovec iov = {(void *)d->bytes, d->n};
 	struct msghdr msg = {.msg_name = d->name_length ? (void *)&d->name : NULL,
@@ -79,7 +80,8 @@ static int do_deliver(void *data)
 	if (!msg.msg_controllen)
 		msg.msg_control = NULL;
 	n = sendmsg(d->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT | d->flags);
-	return n < 0 ? -errno : (size_t)n == d->n ? 0 : -EMSGSIZE;
+	d->sent = n < 0 ? 0 : (size_t)n;
+	return n < 0 ? -errno : 0;
 }
 
 static int get_option(int fd, int name)
@@ -105,15 +107,12 @@ static bool enlarge(int fd)
 	       !setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
 }
 
-static int deliver(struct restore *r, struct delivery *d)
+/* Who sent it has perhaps ended: then its number is free to be used for the moment. */
+static int try_to_deliver(struct restore *r, struct delivery *d)
 {
 	struct identity who = {d->cred.pid, d->cred.uid, d->cred.gid, NULL, 0};
-	int rc;
+	int rc = do_deliver(d);
 
-	while ((rc = do_deliver(d)) == -EAGAIN || rc == -ENOBUFS)
-		if (!enlarge(d->fd))
-			break;
-	/* Who sent it has ended: its number is free to be used for the moment. */
 	if (rc == -ESRCH && d->has_cred)
 		rc = run_as(r, &who, do_deliver, d, sizeof(*d));
 	if (rc == -EPERM && d->has_cred) {
@@ -122,11 +121,27 @@ static int deliver(struct restore *r, struct delivery *d)
 		d->has_cred = false;
 		rc = do_deliver(d);
 	}
-	if (rc == -EAGAIN) {
-		fail(r->err, rc, "its queue has no room for all its messages");
-		return fail_hint(r->err, "raise net.unix.max_dgram_qlen");
+	return rc;
+}
+
+static int deliver(struct restore *r, struct delivery *d)
+{
+	int rc;
+
+	for (;;) {
+		rc = try_to_deliver(r, d);
+		if (!rc && d->sent == d->n)
+			return 0;
+		if (!rc) {
+			d->bytes += d->sent;
+			d->n -= d->sent;
+			d->n_files = 0;
+		} else if ((rc != -EAGAIN && rc != -ENOBUFS && rc != -EMSGSIZE) || !enlarge(d->fd)) {
+			break;
+		}
 	}
-	return rc ? fail(r->err, rc, "cannot queue a message of %zu bytes", d->n) : 0;
+	fail(r->err, rc, "cannot queue a message of %zu bytes", d->n);
+	return rc == -EAGAIN ? fail_hint(r->err, "raise net.unix.max_dgram_qlen") : rc;
 }
 
 /* --- by whom, and where to --- */
@@ -308,13 +323,18 @@ static int finish(struct restore *r, struct new_file *f)
 	return rc;
 }
 
+/* A filter would be asked again about what it has let through, or was not there to be asked. */
 static int fill(struct restore *r, struct new_file *f)
 {
 	const struct unix_plan *plan = unix_plan_of(f);
 	int rc = 0;
 
+	if (plan->n_packets)
+		rc = restore_filter(r, f->fd, f->entry->usk->opts, false);
 	for (size_t i = 0; i < plan->n_packets && !rc; i++)
 		rc = send_packet(r, f, &plan->packets[i]);
+	if (plan->n_packets && !rc)
+		rc = restore_filter(r, f->fd, f->entry->usk->opts, true);
 	return rc;
 }
 

@@ -76,7 +76,7 @@ static int load_packet(struct restore *r, struct image *image, SkPacketEntry *en
 	int rc = check_packet(r, entry, image);
 
 	if (rc)
-		return rc;
+		return fail_in(r->err, "sk-queues.img");
 	bytes = arena_alloc(&r->arena, entry->length + 1);
 	if (!bytes)
 		return fail(r->err, ENOMEM, "cannot load a message");
@@ -103,7 +103,7 @@ static int load_packets(struct restore *r)
 			break;
 	}
 	image_finish(image, NULL);
-	return rc ? fail_in(r->err, "sk-queues.img") : 0;
+	return rc;
 }
 
 /* Gives the files in flight to @f its process. Returns how many had none. */

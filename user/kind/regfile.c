@@ -26,6 +26,7 @@
 #include "surroundings.h"
 
 #define KMSG    (1u << 20 | 11) /* /dev/kmsg */
+#define TUN     (10u << 20 | 200) /* /dev/net/tun */
 #define NO_SEEK UINT64_MAX      /* an image's position that is not to be set */
 
 /* Character devices whose open file has no state but its flags. */
@@ -40,6 +41,7 @@ static bool is_stateless_device(uint64_t rdev)
 		{1, 8},  /* random */
 		{1, 9},  /* urandom */
 		{1, 11}, /* kmsg, but for the place up to which it was read */
+		{10, 200}, /* net/tun, unless attached to an interface: judge_tun */
 	};
 
 	for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++)
@@ -82,7 +84,7 @@ static void source_of(const struct file *f, char *proc, size_t n, struct regfile
 		.mode = f->rec->i_mode,
 		.size = f->rec->size,
 		.flags = file_flags(f),
-		.pos = f->rec->pos,
+		.pos = f->rec->rdev == TUN && S_ISCHR(f->rec->i_mode) ? NO_SEEK : f->rec->pos,
 		.fd = -1,
 	};
 }
@@ -115,6 +117,26 @@ static void judge_ghost(struct judge *j, const struct file *f, const char *proc)
 			   (unsigned long long)bytes, j->options->ghost_limit);
 }
 
+/* The kernel names the interface in /proc, and ends it with the file, if it is not persistent. */
+static void judge_tun(struct judge *j, const struct file *f)
+{
+	char path[64], line[128], name[64] = "";
+	FILE *info;
+
+	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%u", f->process->pid, f->fd);
+	info = f->carrier ? NULL : fopen(path, "re");
+	while (info && fgets(line, sizeof(line), info))
+		if (sscanf(line, "iff: %63s", name) == 1)
+			break;
+	if (!info)
+		judge_file(j, f, "tun", NULL, "it cannot be told whether it has an interface");
+	else if (name[0])
+		judge_file(j, f, "tun", "close it before the checkpoint",
+			   "the interface %s is attached to it, which cannot be carried yet", name);
+	if (info)
+		fclose(info);
+}
+
 static void judge(struct judge *j, struct file *f)
 {
 	char proc[64];
@@ -134,6 +156,8 @@ static void judge(struct judge *j, struct file *f)
 		judge_ghost(j, f, proc);
 	else
 		judge_proc(j, f);
+	if (f->rec->rdev == TUN && S_ISCHR(f->rec->i_mode) && !file_is_path(f))
+		judge_tun(j, f);
 	if (f->rec->rdev == KMSG && S_ISCHR(f->rec->i_mode) && file_can_read(f)) {
 		judge_file(j, f, "regfile", NULL,
 			   "it will read the kernel's messages from the beginning");

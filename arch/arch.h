@@ -122,6 +122,19 @@ int arch_core_from_regs(CoreEntry *core, const struct regs *regs, __u64 clear_ti
 			struct error *err);
 /* Checks sizes and counts first: a wrong image ends in an error, never in wild memory. */
 int arch_regs_from_core(struct regs *regs, const CoreEntry *core, struct error *err);
+/*
+ * Bits of thread_info.flags that tell something rare, which may be what PR_SET_TSC or CPUID
+ * faulting set: they moved between kernels (user/learn.h). The others come and go all the time.
+ */
+__u64 arch_rare_thread_flags(void);
+/* The system call by which a task has CPUID raise SIGSEGV; false: this processor has no such thing. */
+bool arch_cpuid_faults_call(long *ret_nr, __u64 ret_args[2]);
+
+/* The call by which a process asks for a register state that is not for everybody (AMX). */
+bool arch_permission_call(__u32 state, long *ret_nr, __u64 ret_args[2]);
+/* The highest such state in @xfeatures (struct record_marks); 0: none. */
+__u32 arch_permission_of(__u64 xfeatures);
+
 /* The mtype that this build writes and accepts. */
 int arch_core_machine(void);
 /* clear_tid_addr of a leader's or thread's core. */

@@ -3,6 +3,11 @@
 #define CRBPF_BPF_FLAVOUR_H
 
 /*
+ * A type that has a name in the kernel must have that name here, too, and not be an unnamed
+ * member: user/collect/types.c gives libbpf the members of what is named here, no others.
+ */
+
+/*
  * Kernel types as other releases have them. libbpf drops what follows ___ in a name
  * when it looks for the type, and bpf_core_field_exists says whether this kernel has
  * that layout. Wherever the kind of a type changed (struct to pointer, short to enum)
@@ -61,7 +66,7 @@ struct task_struct___core {
 
 /* Not on every architecture: the generic entry code, and the flag that has no TIF bit. */
 struct thread_info___entry {
-	unsigned long syscall_work;
+	unsigned long flags, syscall_work;
 };
 struct task_struct___entry {
 	struct thread_info___entry thread_info;
@@ -190,6 +195,54 @@ struct anon_vma_name___optional {
 };
 struct vm_area_struct___named {
 	struct anon_vma_name___optional *anon_name;
+};
+
+/* Only with CONFIG_NUMA. */
+struct mempolicy___numa {
+	unsigned short mode, flags;
+	struct {
+		unsigned long bits[1];
+	} nodes;
+	int home_node; /* since 5.17 */
+	union {
+		struct {
+			unsigned long bits[1];
+		} user_nodemask;
+	} w;
+};
+
+/* Only with CONFIG_KEYS. A node of the tree has 16 slots; bit 0 of one is set: another node. */
+struct assoc_array_ptr;
+struct assoc_array___keys {
+	struct assoc_array_ptr *root;
+	unsigned long nr_leaves_on_tree;
+};
+struct assoc_array_node___keys {
+	struct assoc_array_ptr *slots[16];
+};
+struct keyring_index_key___keys {
+	char *description;
+};
+struct key___keys {
+	struct keyring_index_key___keys index_key;
+	struct assoc_array___keys keys;
+};
+/* x86. It stood in thread_struct, and since 6.16 it lies behind task_struct. */
+struct fpu_state_perm___perm {
+	__u64 __state_perm;
+};
+struct fpu___perm {
+	struct fpu_state_perm___perm perm;
+};
+struct thread_struct___fpu {
+	struct fpu___perm fpu;
+};
+struct task_struct___fpu {
+	struct thread_struct___fpu thread;
+};
+
+struct cred___keys {
+	struct key___keys *thread_keyring, *process_keyring, *session_keyring;
 };
 
 /* before 6.0 `degree` stood for something like num_children (2555283eb40d) */

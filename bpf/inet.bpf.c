@@ -19,6 +19,23 @@ struct inet_sock___groups {
 	struct ipv6_pinfo___groups *pinet6;
 } __attribute__((preserve_access_index));
 
+/* The group of those that share a port; its program. */
+struct sock_reuseport___program {
+	void *prog;
+} __attribute__((preserve_access_index));
+struct sock___reuseport {
+	struct sock_reuseport___program *sk_reuseport_cb;
+} __attribute__((preserve_access_index));
+
+static __always_inline __u32 has_reuseport_program(struct sock *sk)
+{
+	struct sock___reuseport *from = (void *)sk;
+
+	return bpf_core_field_exists(from->sk_reuseport_cb) &&
+	       bpf_core_type_exists(struct sock_reuseport___program) &&
+	       BPF_CORE_READ(from, sk_reuseport_cb, prog);
+}
+
 static __always_inline __u32 read_groups(struct sock *sk, __u32 family)
 {
 	struct inet_sock___groups *inet = (void *)sk;
@@ -94,6 +111,7 @@ int inet_detail(void)
 	d->bound_ifindex = BPF_CORE_READ(sk, __sk_common.skc_bound_dev_if);
 	d->mark = BPF_CORE_READ(sk, sk_mark);
 	d->multicast = read_groups(sk, family);
+	d->reuseport_program = has_reuseport_program(sk);
 	read_addresses(sk, d);
 	if (d->type == SOCK_STREAM && d->protocol == IPPROTO_TCP)
 		read_tcp(sk, d);

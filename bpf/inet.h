@@ -23,7 +23,7 @@ struct inet_detail {
 	__u32 ulp;		/* TCP: not 0 if an upper layer (TLS …) has taken over */
 	__u32 repair;		/* TCP_REPAIR is on */
 	__u32 multicast;	/* 1: it has joined groups of IPv4, 2: of IPv6 */
-	__u32 reserved;
+	__u32 reuseport_program;	/* 1: one chooses among the sockets of its port (SO_ATTACH_REUSEPORT_*) */
 };
 
 #endif

@@ -86,6 +86,29 @@ struct record_creds {
 	__u32 n_groups;		/* sent in groups_record parts of the task */
 };
 
+/* A NUMA policy; all zero where there is none. */
+struct record_policy {
+	__u32 mode;		/* MPOL_* with the flags of set_mempolicy(2) */
+	__s32 home;		/* node of set_mempolicy_home_node(2); -1 none */
+	__u64 nodes;		/* as they were asked for */
+	__u32 has_more_nodes;	/* beyond the 64 of @nodes */
+	__u32 is_set;
+};
+
+/* Keys that only the task's credentials hold. Those of its user, linked there, do not count. */
+struct record_keys {
+	__u32 thread, process, session;	/* how many in each keyring */
+	__u32 is_service;	/* the session's holds systemd's "invocation_id" besides */
+};
+
+/*
+ * What has no name in BTF: which bit means what is to be learned by trying (user/learn.h).
+ */
+struct record_marks {
+	__u64 thread_flags;	/* TIF_* that it has and crbpf has not */
+	__u64 xfeatures;	/* x86: states that the process may use (ARCH_GET_XCOMP_PERM); 0 unknown */
+};
+
 /* Kernel fields of a sleeping call; which member counts, the call's number says. */
 struct record_restart {
 	__u64 fn;		/* identity; means something if the call returned -ERESTART_RESTARTBLOCK */
@@ -176,6 +199,9 @@ struct task_record {
 	__u64 core_cookie;	/* PR_SCHED_CORE: with whom it shares a core; 0: with anybody */
 	__u64 nvcsw;		/* how often it went to sleep so far */
 	__u64 cpu_run_ns;	/* CPU time as the scheduler measures it: that of CPU clocks */
+	struct record_policy numa;	/* what @mempolicy says */
+	struct record_keys keys;
+	struct record_marks marks;
 };
 
 enum record_arch_flags {
@@ -306,6 +332,7 @@ struct vma_record {
 	__u32 has_relatives;	/* by fork: other processes may share its private pages */
 	__u32 props;		/* enum vma_prop: what stands at other bits of @flags in other kernels */
 	__u32 shape;		/* its number, if others may be twins of it; else 0 */
+	struct record_policy numa;	/* what @policy says */
 };
 
 /*

@@ -58,6 +58,8 @@ static __always_inline __u64 pid_namespace_of(struct task_struct *task, __u32 *l
 	return (__u64)BPF_CORE_READ(pid_slot(pid, *level), ns);
 }
 
+__u64 policy_nodes[16]; /* policy.h */
+
 int view_task(void)
 {
 	struct task_struct *task = (struct task_struct *)view.task;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* iter/task: each thread, and with the leader its thread group. */
 
+#include "policy.h"
 #include "task.h"
 
 static __always_inline void task_numbers(struct pid *pid)
@@ -104,8 +105,10 @@ int task_schedule(void)
 	r->sched_reset_on_fork = BPF_CORE_READ_BITFIELD_PROBED(task, sched_reset_on_fork);
 	if (bpf_core_field_exists(newer->core_cookie))
 		r->core_cookie = BPF_CORE_READ(newer, core_cookie);
-	if (bpf_core_field_exists(task->mempolicy))
+	if (bpf_core_field_exists(task->mempolicy)) {
 		r->mempolicy = (__u64)BPF_CORE_READ(task, mempolicy);
+		read_policy((struct mempolicy *)r->mempolicy, &r->numa);
+	}
 	return 0;
 }
 
@@ -156,6 +159,8 @@ static __always_inline int show_task(void)
 	task_state();
 	task_namespaces();
 	task_creds();
+	task_keys();
+	task_marks();
 	if (control.flags & CONTROL_SHALLOW)
 		task_now.creds.n_groups = 0;
 	task_fds();

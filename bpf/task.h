@@ -26,6 +26,8 @@ int task_state(void); /* signals, C library, security, sleeping call */
 int task_namespaces(void);
 int task_wake(void); /* until when it sleeps */
 int task_creds(void);
+int task_keys(void);
+int task_marks(void); /* what has no name in BTF: see record_marks */
 
 /* Parts: return 1 if the ring is full, else 0 with the count in the record. */
 int task_signals(void);

@@ -2,6 +2,7 @@
 /* iter/task_vma: each mapping. */
 
 #include "file.h"
+#include "policy.h"
 #include "shmem.h"
 #include "twin.h"
 
@@ -129,8 +130,11 @@ static __always_inline void vma_fields(struct vm_area_struct *vma)
 	r->prot = vma->vm_page_prot.pgprot;
 	if (bpf_core_field_exists(vma->vm_userfaultfd_ctx.ctx))
 		r->uffd = (__u64)vma->vm_userfaultfd_ctx.ctx;
-	if (bpf_core_field_exists(vma->vm_policy))
+	if (bpf_core_field_exists(vma->vm_policy)) {
 		r->policy = (__u64)vma->vm_policy;
+		if (r->policy)
+			read_policy((struct mempolicy *)r->policy, &r->numa);
+	}
 	if (file)
 		vma_file(file);
 	else

@@ -453,6 +453,40 @@ static int make_landlock(void)
 	return 0;
 }
 
+/* Keyrings by their special numbers: -1 the thread's, -2 the process's, -3 the session's. */
+static int make_key(int ring)
+{
+	return syscall(SYS_add_key, "user", "crbpf:secret", "x", 1UL, ring) < 0 ? -1 : 0;
+}
+
+static int make_thread_key(void)
+{
+	return make_key(-1);
+}
+
+static int make_process_key(void)
+{
+	return make_key(-2);
+}
+
+static int make_session_key(void)
+{
+	return syscall(SYS_keyctl, 1 /* KEYCTL_JOIN_SESSION_KEYRING */, NULL) < 0 ? -1 : make_key(-3);
+}
+
+static int make_reuseport_program(void)
+{
+	struct sock_filter filter[] = {BPF_STMT(BPF_RET | BPF_K, 0)};
+	struct sock_fprog prog = {1, filter};
+	struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	int fd = socket(AF_INET, SOCK_DGRAM, 0), on = 1;
+
+	setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+	if (bind(fd, (void *)&addr, sizeof(addr)) < 0)
+		return -1;
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &prog, sizeof(prog)) ? -1 : fd;
+}
+
 static const struct obstacle {
 	const char *name;
 	int (*make)(void);
@@ -498,6 +532,10 @@ static const struct obstacle {
 	{"semaphore_undo", make_semaphore_undo},
 	{"seccomp_listener", make_seccomp_listener},
 	{"landlock", make_landlock},
+	{"thread_key", make_thread_key},
+	{"process_key", make_process_key},
+	{"session_key", make_session_key},
+	{"reuseport_program", make_reuseport_program},
 };
 #define N (sizeof(obstacles) / sizeof(obstacles[0]))
 

@@ -27,10 +27,9 @@ static void judge_flags(struct judge *j, const struct process *p, const struct v
 		judge_vma(j, p, v, "tagged memory", NULL,
 			  "has memory tags (MTE), which cannot be carried yet");
 	/* the kernel seals its own mappings, and does so again at restore */
-	if (strstr(flags, " sl") && !v->rec->special) {
-		judge_vma(j, p, v, "seal", NULL, "is sealed (mseal), and will come back without that");
-		judge_soften(j);
-	}
+	if (strstr(flags, " sl") && !v->rec->special && !(v->rec->props & VMA_PROP_SEALED))
+		judge_vma(j, p, v, "seal", NULL,
+			  "is sealed (mseal), which this kernel notes in a new way");
 }
 
 static void judge_key(struct judge *j, const struct process *p, const struct vma *v,

@@ -21,6 +21,7 @@
 #include "arch/arch.h"
 #include "bpf/record.h"
 #include "lib/buf.h"
+#include "learn.h"
 #include "lib/ids.h"
 
 struct collector;
@@ -151,6 +152,7 @@ struct snapshot {
 	struct ids inodes;		/* (dev, ino) of mapped objects to small ids: snapshot_inode */
 	struct ids file_index;		/* struct file to file id: snapshot_file */
 	struct ids process_index;	/* pid to position + 1 in processes: snapshot_process */
+	struct learned learned;		/* what a kind had to learn (learn.h) */
 	bool borrows;			/* records outlive the snapshot: they are not copied */
 	const struct shapes *shapes;	/* NULL: no twins are expected */
 	struct arena arena;		/* holds every record and table */

@@ -42,6 +42,14 @@ void vma_fill_entry(const struct vma *v, VmaEntry *entry)
 		if (flags & advices[i].flag && !v->rec->special)
 			entry->madv |= 1ull << advices[i].advice;
 	entry->has_madv = entry->madv != 0;
+	if (v->rec->numa.is_set) {
+		entry->has_numa_mode = entry->has_numa_nodes = entry->has_numa_home = true;
+		entry->numa_mode = v->rec->numa.mode;
+		entry->numa_nodes = v->rec->numa.nodes;
+		entry->numa_home = v->rec->numa.home;
+	}
+	if (v->rec->props & VMA_PROP_SEALED && !v->rec->special)
+		entry->has_sealed = entry->sealed = true;
 	if (*v->anon_name && !v->rec->special)
 		entry->anon_name = (char *)v->anon_name;
 }
@@ -57,10 +65,9 @@ bool vma_judge(struct judge *j, const struct process *p, const struct vma *v)
 	if (rec->uffd)
 		judge_vma(j, p, v, "userfaultfd", "let the program unregister it",
 			  "is registered with a userfaultfd, which cannot be carried yet");
-	if (rec->policy) {
-		judge_vma(j, p, v, "NUMA policy", NULL, "its memory policy will not be restored");
-		judge_soften(j);
-	}
+	if (rec->numa.has_more_nodes)
+		judge_vma(j, p, v, "NUMA policy", NULL,
+			  "has a memory policy that names nodes beyond 63, which cannot be carried");
 	return j->n_obstacles == before;
 }
 

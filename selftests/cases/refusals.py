@@ -16,7 +16,8 @@ NAMES = ('inotify_overflow', 'fanotify_permission', 'fanotify_unread', 'netlink'
          'network_namespace', 'mount_namespace', 'ipc_namespace', 'uts_namespace', 'traced',
          'vfork', 'aio', 'time_namespace', 'pid_namespace', 'headless', 'thread_directory',
          'thread_descriptors', 'shared_memory', 'shared_handlers', 'semaphore_undo',
-         'seccomp_listener', 'landlock')
+         'seccomp_listener', 'landlock', 'thread_key', 'process_key', 'session_key',
+         'reuseport_program')
 
 
 def start(case, *names):

@@ -38,6 +38,20 @@ static void nothing(void *arg)
 {
 }
 
+#ifdef SYS_arch_prctl
+TEST(permitted_register_states)
+{
+	pid_t pid = child_that(nothing, NULL);
+	struct collected c = collect_task(pid);
+	__u64 states = 0;
+
+	if (syscall(SYS_arch_prctl, 0x1022 /* ARCH_GET_XCOMP_PERM */, &states))
+		SKIP("needs ARCH_GET_XCOMP_PERM");
+	EXPECT_NE(states, 0);
+	EXPECT_EQ(task_of(&c, pid)->marks.xfeatures & states, states);
+}
+#endif
+
 TEST(numbers_and_namespaces)
 {
 	pid_t pid = child_that(nothing, NULL);

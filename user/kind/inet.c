@@ -82,6 +82,10 @@ static void judge(struct judge *j, struct file *f)
 	if (detail->multicast)
 		judge_file(j, f, "inet", "let the program leave them",
 			   "it has joined multicast groups, which cannot be carried yet");
+	if (detail->reuseport_program)
+		judge_file(j, f, "inet", "let the program detach it (SO_DETACH_REUSEPORT_BPF)",
+			   "a program chooses among the sockets of its port "
+			   "(SO_ATTACH_REUSEPORT_*), which cannot be carried");
 	if (detail->type == SOCK_STREAM && detail->protocol == IPPROTO_TCP)
 		judge_tcp(j, f, detail);
 	else if (detail->type == SOCK_DGRAM &&

@@ -30,6 +30,7 @@
 #define MMF_DISABLE_THP     24
 #define MMF_HAS_MDWE        28
 #define MMF_MDWE_NO_INHERIT 29
+#define MMF_VM_MERGE_ANY    30
 #define AUXV_MAX            128 /* words: more than any kernel saves */
 
 #ifndef PR_SET_MDWE
@@ -114,6 +115,7 @@ static void describe_flags(const struct process *p, MmEntry *mm)
 	mm->has_mlock_future = mm->mlock_future = rec->def_flags & VM_LOCKED;
 	mm->has_mlock_onfault = mm->mlock_onfault = rec->def_flags & VM_LOCKONFAULT;
 	mm->has_coredump_filter = read_coredump_filter(p->pid, &mm->coredump_filter);
+	mm->has_memory_merge = mm->memory_merge = rec->mm_flags >> MMF_VM_MERGE_ANY & 1;
 	if (rec->mm_flags >> MMF_HAS_MDWE & 1) {
 		mm->has_mdwe = true;
 		mm->mdwe = PR_MDWE_REFUSE_EXEC_GAIN;

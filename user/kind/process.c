@@ -119,10 +119,6 @@ static void judge_task_flags(struct judge *j, const struct task *t)
 		judge_task(
 			j, t, "dispatch", NULL,
 			"syscall user dispatch is armed, which this kernel lets nobody put back");
-	if (rec->mempolicy) {
-		judge_task(j, t, "NUMA policy", NULL, "its memory policy will not be restored");
-		judge_soften(j);
-	}
 }
 
 static void judge(struct judge *j, const struct task *t)

@@ -27,13 +27,20 @@ enum { POLICY_DEADLINE = 6, POLICY_EXT = 7, POLICIES };
 
 #define CPU_WORDS 128 /* of the largest mask that is taken: 8192 processors */
 
-struct attributes { /* struct sched_attr, its first version */
+struct attributes { /* struct sched_attr with utilisation clamps (5.3) */
 	uint32_t size, policy;
 	uint64_t flags;
 	int32_t nice;
 	uint32_t priority;
 	uint64_t runtime, deadline, period;
+	uint32_t util_min, util_max;
 };
+#define ATTRIBUTES_FIRST 48 /* its size before it had them */
+
+/* SCHED_FLAG_*: what deadline tasks choose; keep policy and parameters, set the clamps. */
+#define FLAGS_DEADLINE 0x6
+#define FLAGS_CLAMPS   (0x18 | 0x60)
+#define UTIL_MAX       1024
 
 static uint32_t policy_of(const ThreadCoreEntry *thread)
 {
@@ -94,6 +101,28 @@ static int describe_cpus(struct dump *d, const struct task *t, ThreadCoreEntry *
 	return 0;
 }
 
+/* What no record tells. Clamps are told only by kernels that have them, else they are both 0. */
+static void describe_attributes(const struct task *t, ThreadCoreEntry *thread)
+{
+	struct attributes attr = {.size = sizeof(attr)};
+	bool is_clamped;
+
+	if (syscall(SYS_sched_getattr, t->tid, &attr, sizeof(attr), 0))
+		return;
+	if (attr.flags & FLAGS_DEADLINE) {
+		thread->has_sched_flags = true;
+		thread->sched_flags = attr.flags & FLAGS_DEADLINE;
+	}
+	/* left alone, a real-time thread has the maximum as its minimum */
+	is_clamped = attr.util_max != UTIL_MAX ||
+		     attr.util_min != (is_realtime(attr.policy) ? UTIL_MAX : 0);
+	if (attr.size < sizeof(attr) || !attr.util_max || !is_clamped)
+		return;
+	thread->has_util_min = thread->has_util_max = true;
+	thread->util_min = attr.util_min;
+	thread->util_max = attr.util_max;
+}
+
 static int describe(struct dump *d, struct task *t, CoreEntry *core)
 {
 	ThreadCoreEntry *thread = core->thread_core;
@@ -117,6 +146,7 @@ static int describe(struct dump *d, struct task *t, CoreEntry *core)
 	thread->has_ioprio = thread->has_timer_slack_ns = true;
 	thread->ioprio = rec->ioprio;
 	thread->timer_slack_ns = rec->timer_slack_ns;
+	describe_attributes(t, thread);
 	return describe_cpus(d, t, thread);
 }
 
@@ -135,6 +165,9 @@ static int check(struct restore *r, struct new_task *t)
 		return fail(r->err, 0, "its nice value %d is out of range", thread->sched_nice);
 	if (policy == POLICY_DEADLINE && !thread->has_dl_runtime)
 		return fail(r->err, 0, "the image does not say which deadline it runs by");
+	if (thread->util_max > UTIL_MAX || thread->util_min > UTIL_MAX)
+		return fail(r->err, 0, "its utilisation clamps %u and %u are out of range",
+			    thread->util_min, thread->util_max);
 	if (thread->n_cpus > CPU_WORDS)
 		return fail(r->err, 0, "it runs on %zu processors, more than there can be",
 			    thread->n_cpus * 64);
@@ -172,9 +205,10 @@ static int restore_policy(struct restore *r, const struct new_task *t, struct ba
 {
 	const ThreadCoreEntry *thread = t->core->thread_core;
 	struct attributes attr = {
-		.size = sizeof(attr),
+		.size = ATTRIBUTES_FIRST,
 		.policy = policy_of(thread),
-		.flags = is_reset_on_fork(thread) ? FLAG_RESET_ON_FORK : 0,
+		.flags = (is_reset_on_fork(thread) ? FLAG_RESET_ON_FORK : 0) |
+			 (thread->sched_flags & FLAGS_DEADLINE),
 		.nice = thread->sched_nice,
 		.priority = thread->sched_prio,
 		.runtime = thread->dl_runtime,
@@ -190,6 +224,25 @@ static int restore_policy(struct restore *r, const struct new_task *t, struct ba
 	if (!is_realtime(attr.policy))
 		attr.priority = 0;
 	return batch_do(batch, "setting its scheduling policy", SYS_sched_setattr, 0,
+			batch_data(batch, &attr, sizeof(attr), NULL), 0);
+}
+
+/* After the policy, which has defaults of its own. */
+static int restore_clamps(struct restore *r, const struct new_task *t, struct batch *batch)
+{
+	const ThreadCoreEntry *thread = t->core->thread_core;
+	struct attributes attr = {
+		.size = sizeof(attr),
+		.flags = FLAGS_CLAMPS | (is_reset_on_fork(thread) ? FLAG_RESET_ON_FORK : 0),
+		.util_min = thread->util_min,
+		.util_max = thread->util_max,
+	};
+
+	if (!thread->has_util_max)
+		return 0;
+	if (batch_reserve(batch, 1, sizeof(attr)))
+		return batch_run(batch, r->err);
+	return batch_do(batch, "setting its utilisation clamps", SYS_sched_setattr, 0,
 			batch_data(batch, &attr, sizeof(attr), NULL), 0);
 }
 
@@ -212,7 +265,7 @@ static int restore(struct restore *r, struct new_task *t, struct batch *batch)
 	if (thread->has_ioprio)
 		batch_do(batch, "setting its IO priority", SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0,
 			 thread->ioprio);
-	return restore_policy(r, t, batch);
+	return restore_policy(r, t, batch) ?: restore_clamps(r, t, batch);
 }
 
 static const struct task_ops task_ops = {

@@ -150,7 +150,11 @@ static int add_chain(struct dump *d, const struct task *t, uint32_t flags)
 		if (!n)
 			return last >= 0 ? last : fail(d->err, 0, "its seccomp filters have gone");
 		filter.has_flags = true;
-		filter.flags = flags;
+		/*
+		 * Whether it came with SPEC_ALLOW is not kept. What it did without shows in the
+		 * thread's speculation controls, which are put back by themselves.
+		 */
+		filter.flags = flags | SECCOMP_FILTER_FLAG_SPEC_ALLOW;
 		/* Whether it logs is all that the kernel tells. */
 		if (ptrace(PTRACE_SECCOMP_GET_METADATA, t->tid, (void *)sizeof(meta), &meta) >= 0)
 			filter.flags |= (uint32_t)meta.flags;

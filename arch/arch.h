@@ -13,7 +13,8 @@
  *  4. vdso.c    where the vDSO may be put and how
  *  5. cpu.c     what the processor offers to programs
  *  6. features.c what of that an image records, and what another processor lacks of it
- *  7. pattern.h values for all registers, for the tests
+ *  7. frame.c   signal frames, and instructions of programs: see frame.h
+ *  8. pattern.h values for all registers, for the tests
  */
 
 #include <linux/types.h>
@@ -52,6 +53,8 @@ int regs_get(struct regs *regs, pid_t tid, struct error *err);
 int regs_get_general(struct regs *regs, pid_t tid, struct error *err);
 /* Writes them back, in table order, skipping sets of size 0. Returns 0 or -errno. */
 int regs_set(const struct regs *regs, pid_t tid, struct error *err);
+/* The general registers alone, of those in @regs. */
+int regs_set_general(const struct regs *regs, pid_t tid, struct error *err);
 void regs_deinit(struct regs *regs);
 /* The set of @note, or NULL. */
 struct regset *regs_find(const struct regs *regs, unsigned int note);

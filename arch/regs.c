@@ -102,9 +102,9 @@ static const struct regset_info *info_of(unsigned int note)
 	return NULL;
 }
 
-int regs_set(const struct regs *regs, pid_t tid, struct error *err)
+static int set_sets(const struct regs *regs, pid_t tid, size_t n, struct error *err)
 {
-	for (size_t i = 0; i < arch_n_regsets; i++) {
+	for (size_t i = 0; i < n; i++) {
 		const struct regset_info *info = &arch_regsets[i];
 		const struct regset *set = regs_find(regs, info->note);
 		int code;
@@ -117,6 +117,16 @@ int regs_set(const struct regs *regs, pid_t tid, struct error *err)
 			return fail(err, code, "cannot set %s", info->name);
 	}
 	return 0;
+}
+
+int regs_set(const struct regs *regs, pid_t tid, struct error *err)
+{
+	return set_sets(regs, tid, arch_n_regsets, err);
+}
+
+int regs_set_general(const struct regs *regs, pid_t tid, struct error *err)
+{
+	return set_sets(regs, tid, arch_n_general, err);
 }
 
 void regs_deinit(struct regs *regs)

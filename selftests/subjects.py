@@ -50,7 +50,8 @@ def restored(case, program):
 
 
 def left_running(case, program):
-    """Dumped with --leave-running."""
+    """Dumped with --leave-running, once from a clone where it can be cloned."""
     pid, options = start(case, program)
+    case.dump(pid, '--leave-running', '--snapshot', 'always', *options)
     case.dump(pid, '--leave-running', *options)
     finish(case, pid)

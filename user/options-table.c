@@ -34,6 +34,8 @@ static const struct option_row rows[] = {
 	  "-v, -vv, -v4: log more; 1 errors, 2 warnings (default), 3 stages, 4 everything" },
 	{ "leave-running", 'R', OPTIONS_DUMP, VALUE_NONE, FIELD(leave_running), NULL,
 	  "let the tree run on after the dump" },
+	{ "snapshot", 0, OPTIONS_DUMP, VALUE_TEXT, FIELD(snapshot_when), "WHEN",
+	  "with -R, save memory from clones while the tree runs on: auto (default), always, never" },
 	{ "leave-stopped", 's', OPTIONS_DUMP, VALUE_NONE, FIELD(leave_stopped), NULL,
 	  "leave the tree stopped (SIGSTOP) after the dump" },
 	{ "restore-detached", 'd', OPTIONS_RESTORE, VALUE_NONE, FIELD(detach), NULL,

@@ -292,8 +292,23 @@ static int parse_operand(struct options *opt, enum options_for what, char **argv
 	return fail_hint(err, "crbpf %s --help", argv[0]);
 }
 
+static int read_snapshot(struct options *opt, struct error *err)
+{
+	static const char *const words[] = { "auto", "always", "never" };
+
+	for (size_t i = 0; opt->snapshot_when && i < sizeof(words) / sizeof(words[0]); i++)
+		if (!strcmp(opt->snapshot_when, words[i])) {
+			opt->snapshot = (enum snapshot_when)i;
+			return 0;
+		}
+	if (!opt->snapshot_when)
+		return 0;
+	fail(err, 0, "--snapshot cannot be '%s'", opt->snapshot_when);
+	return fail_hint(err, "--snapshot auto, always or never");
+}
+
 /* What single options cannot tell. */
-static int check_together(const struct options *opt, enum options_for what, const char *command,
+static int check_together(struct options *opt, enum options_for what, const char *command,
 			  struct error *err)
 {
 	if (opt->help) {
@@ -310,7 +325,7 @@ static int check_together(const struct options *opt, enum options_for what, cons
 	}
 	if (opt->leave_running && opt->leave_stopped)
 		return fail(err, 0, "--leave-running and --leave-stopped exclude each other");
-	return 0;
+	return read_snapshot(opt, err);
 }
 
 int options_parse(struct options *opt, enum options_for what, int argc, char **argv,

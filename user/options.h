@@ -42,6 +42,12 @@ struct options {
 	int verbosity;			/* -v, -vN */
 	bool leave_running;		/* -R */
 	bool leave_stopped;		/* -s */
+	const char *snapshot_when;	/* --snapshot, as it was given; NULL: not */
+	enum snapshot_when {
+		SNAPSHOT_AUTO,		/* where it pays */
+		SNAPSHOT_ALWAYS,	/* of everything that can be cloned */
+		SNAPSHOT_NEVER,
+	} snapshot;			/* with -R: clone, and read memory while the tree runs */
 	bool detach;			/* -d, --restore-detached */
 	bool sibling;			/* -S, --restore-sibling */
 	bool shell_job;			/* -j */

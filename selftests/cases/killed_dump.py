@@ -22,6 +22,14 @@ SUBJECTS = {
     'sleeps': ((), 20),
     'static': ((), 20),
 }
+# The same, with the memory saved from clones: --snapshot always.
+CLONED = {
+    'memory': 60,
+    'signals': 40,
+    'threads': 40,
+    'sleeps': 40,
+    'static': 20,
+}
 
 
 def beat(case):
@@ -48,11 +56,11 @@ def goes_on(case, pid, when):
         raise Failed(f'{when}: it is gone: {said(case) or case.statuses.get(pid)}')
 
 
-def dump_and_kill(case, pid, delay):
+def dump_and_kill(case, pid, delay, options):
     """Returns whether crbpf had finished before it was killed."""
     images = case.new_images()
-    tool = case.spawn([*case.dumper, 'dump', '-t', str(pid), '-D', images, '-o', 'dump.log', '-R'],
-                      cwd=case.root)
+    tool = case.spawn([*case.dumper, 'dump', '-t', str(pid), '-D', images, '-o', 'dump.log', '-R',
+                       *options], cwd=case.root)
     time.sleep(delay)
     kill(tool)
     finished = case.wait(tool) == 0
@@ -60,8 +68,8 @@ def dump_and_kill(case, pid, delay):
     return finished
 
 
-def run(case, name):
-    leave_out, moments = SUBJECTS[name]
+def run(case, name, moments, options=()):
+    leave_out = SUBJECTS[name][0]
     moments //= case.settings.patience
     program = 'steady_static' if name == 'static' else 'steady'
     mode = 'memory' if name == 'static' else name
@@ -74,13 +82,13 @@ def run(case, name):
     case.await_true(lambda: status_field(pid, 'SigBlk') == at_rest(mode), 10, 'a moment at rest')
     before = fingerprint(pid, leave_out)
     began = time.monotonic()
-    shutil.rmtree(case.dump(pid, '--leave-running'))
+    shutil.rmtree(case.dump(pid, '--leave-running', *options))
     lasts = time.monotonic() - began
     finished = 0
     for n in range(moments):
         delay = random.uniform(0, lasts * 1.05)
         when = f'moment {n} ({delay * 1e3:.1f} ms of {lasts * 1e3:.0f})'
-        finished += dump_and_kill(case, pid, delay)
+        finished += dump_and_kill(case, pid, delay, options)
         goes_on(case, pid, when)
         try:
             unharmed(case, pid, before, leave_out)
@@ -97,12 +105,14 @@ def run(case, name):
     return f'{moments} moments, {finished} after the end'
 
 
-def add(name):
+def add(name, moments, suffix='', options=()):
     def test(case):
-        return run(case, name)
+        return run(case, name, moments, options)
     test.seconds = 300
-    globals()[f'test_{name}'] = test
+    globals()[f'test_{name}{suffix}'] = test
 
 
 for subject in SUBJECTS:
-    add(subject)
+    add(subject, SUBJECTS[subject][1])
+for subject in CLONED:
+    add(subject, CLONED[subject], '_cloned', ('--snapshot', 'always'))

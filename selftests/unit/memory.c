@@ -292,7 +292,7 @@ static void pump_into(struct fixture *x, const char *dir)
 	x->dump.err = &x->err;
 	EXPECT_EQ(image_dir_open(&x->dump.dir, x->dir, &x->err), 0);
 	EXPECT_EQ(page_pump_create(&pump, &x->err), 0);
-	if (page_pump_run(pump, &x->dump, &x->err))
+	if (page_pump_run(pump, &x->dump, PUMP_STOPPED, &x->err))
 		FAIL("%s", x->err.text);
 	page_pump_destroy(pump);
 }
@@ -393,7 +393,7 @@ TEST(a_file_that_cannot_grow_is_an_error)
 	x.dump.err = &x.err;
 	EXPECT_EQ(image_dir_open(&x.dump.dir, x.dir, &x.err), 0);
 	EXPECT_EQ(page_pump_create(&pump, &x.err), 0);
-	EXPECT_EQ(page_pump_run(pump, &x.dump, &x.err), -EFBIG);
+	EXPECT_EQ(page_pump_run(pump, &x.dump, PUMP_STOPPED, &x.err), -EFBIG);
 	EXPECT(strstr(x.err.text, "pages-1.img: cannot write it"));
 	page_pump_destroy(pump);
 	remove_dir(&x);

@@ -10,6 +10,7 @@ static const struct stage dump_stages[] = {
 	{ "collect", dump_collect, NULL },	     /* BPF iterators: objects, and who shares them */
 	{ "judge", dump_judge, NULL },		     /* can every object be carried? */
 	{ "describe", dump_describe, dump_discard }, /* objects to images; removed again on failure */
+	{ "snapshot", dump_snapshot, dump_unsnapshot }, /* a tree that stays runs on: its clones are read */
 	{ "memory", dump_memory, NULL },	     /* pages to images */
 	{ "finish", dump_finish, NULL },	     /* the inventory: now it is a checkpoint */
 };

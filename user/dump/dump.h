@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "dump/freezer.h"
 #include "image/image.h"
 #include "judge.h"
 #include "lib/buf.h"
@@ -23,6 +24,7 @@ typedef struct MmEntry MmEntry;
 typedef struct SeccompEntry SeccompEntry;
 
 struct collector;
+struct cow;
 struct freezer;
 struct log;
 struct options;
@@ -55,6 +57,7 @@ struct dump {
 
 	struct collector *collector;	/* loaded by probe */
 	struct freezer *freezer;	/* the tree, held by pidfd; tasks stand still while it is frozen */
+	struct cow *cow;		/* clones of a tree that is to run on: dump/cow.h */
 	struct waits *waits;		/* until when threads slept: dump/waits.h */
 	struct snapshot snap;
 	struct judge judge;
@@ -88,9 +91,14 @@ void dump_thaw(void *dump, bool failed, struct error *err);	/* runs on, or is ki
 int dump_collect(void *dump, struct error *err);	/* one pass of the iterators, into the snapshot */
 int dump_judge(void *dump, struct error *err);		/* all obstacles, or none */
 int dump_describe(void *dump, struct error *err);	/* objects to messages to images */
+int dump_snapshot(void *dump, struct error *err);	/* clones to read memory from; the tree runs on */
+void dump_unsnapshot(void *dump, bool failed, struct error *err);	/* they are gone, unseen */
 int dump_memory(void *dump, struct error *err);		/* pages to images */
 int dump_finish(void *dump, struct error *err);		/* inventory last */
 void dump_discard(void *dump, bool failed, struct error *err);	/* a failed dump leaves no image */
+
+/* Ends the stop, and notes when. Does nothing if that was done. Implemented in dump/freeze.c. */
+void dump_go_on(struct dump *d, enum thaw_how how, struct error *err);
 
 /* --- what kinds use --- */
 

@@ -23,15 +23,23 @@ int dump_freeze(void *dump, struct error *err)
 	return ret;
 }
 
-void dump_thaw(void *dump, bool failed, struct error *err)
+void dump_go_on(struct dump *d, enum thaw_how how, struct error *err)
 {
-	struct dump *d = dump;
-	enum thaw_how how = failed || d->opt->leave_running ? THAW_RUN :
-			    d->opt->leave_stopped	    ? THAW_STOP :
-							      THAW_KILL;
-
+	if (d->stats.thaw_ns)
+		return;
 	freezer_thaw(d->freezer, how, err);
 	d->stats.thaw_ns = clock_ns();
 	log_info(d->log, "the tree was frozen for %.3f ms",
 		 (double)(d->stats.thaw_ns - d->stats.freeze_ns) / 1e6);
+}
+
+void dump_thaw(void *dump, bool failed, struct error *err)
+{
+	struct dump *d = dump;
+
+	dump_go_on(d,
+		   failed || d->opt->leave_running ? THAW_RUN :
+		   d->opt->leave_stopped	   ? THAW_STOP :
+						     THAW_KILL,
+		   err);
 }

@@ -31,8 +31,12 @@ static void repeat_call(struct freezer *f, const struct frozen_task *task)
 	if (regs_get_general(&regs, task->tid, NULL))
 		return;
 	if (call_was_interrupted(&regs) && regs_repeat_syscall(&regs)) {
-		if (task->deadline_ns)
-			call_shorten(&regs, task->deadline_ns - clock_ns());
+		long long deadline = task->deadline_ns;
+
+		if (!deadline && f->ask_deadline)
+			deadline = f->ask_deadline(f->ask_arg, task->tid);
+		if (deadline)
+			call_shorten(&regs, deadline - clock_ns());
 		log_debug(f->log, "thread %d: system call %ld is executed again", task->tid,
 			  regs_syscall_nr(&regs));
 		regs_set(&regs, task->tid, NULL);
@@ -48,6 +52,12 @@ void freezer_set_deadline(struct freezer *f, pid_t tid, long long deadline_ns)
 
 	if (at)
 		f->tasks[at - 1].deadline_ns = deadline_ns;
+}
+
+void freezer_ask_deadlines(struct freezer *f, long long (*ask)(void *arg, pid_t tid), void *arg)
+{
+	f->ask_deadline = ask;
+	f->ask_arg = arg;
 }
 
 static int signal_processes(struct freezer *f, int signo, struct error *err)

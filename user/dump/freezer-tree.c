@@ -60,6 +60,11 @@ int freezer_add_process(struct freezer *f, pid_t pid, pid_t parent, struct error
 	return 0;
 }
 
+int freezer_ignore(struct freezer *f, pid_t pid)
+{
+	return ids_set(&f->ignored, (uint64_t)pid, 1);
+}
+
 /* Why PTRACE_SEIZE said EPERM. A zombie is none of these reasons. */
 static int explain_refusal(struct freezer *f, struct frozen_process *p, pid_t tid,
 			   struct error *err)
@@ -154,6 +159,8 @@ static int scan_children(struct freezer *f, pid_t pid, pid_t tid, bool *ret_chan
 		int ret;
 
 		at += strspn(at, " \n");
+		if (ids_get(&f->ignored, (uint64_t)child))
+			continue;
 		if (p && p->pidfd >= 0) {
 			p->pass = f->pass;
 			continue;

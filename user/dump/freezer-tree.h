@@ -38,6 +38,9 @@ struct freezer {
 	size_t n_tasks;
 	size_t n_running;	/* tasks in FROZEN_SEIZED */
 	struct ids process_index, task_index;	/* pid and tid to position + 1 */
+	struct ids ignored;	/* pids that are not looked at */
+	long long (*ask_deadline)(void *arg, pid_t tid);
+	void *ask_arg;
 	pid_t *pids;		/* filled when all is frozen */
 	size_t n_pids;
 	uint32_t pass;

@@ -338,6 +338,7 @@ void freezer_destroy(struct freezer *f)
 	}
 	ids_deinit(&f->process_index);
 	ids_deinit(&f->task_index);
+	ids_deinit(&f->ignored);
 	free(f->processes);
 	free(f->tasks);
 	free(f->pids);

@@ -43,6 +43,10 @@ int freezer_create(struct freezer **ret, pid_t root, struct log *log, struct err
 int freezer_freeze(struct freezer *f, unsigned int timeout, struct error *err);
 /* The call in which thread @tid was stopped is to end at this moment of CLOCK_MONOTONIC, at the latest. */
 void freezer_set_deadline(struct freezer *f, pid_t tid, long long deadline_ns);
+/* The same, asked for when it is needed: 0 if it is not known. */
+void freezer_ask_deadlines(struct freezer *f, long long (*ask)(void *arg, pid_t tid), void *arg);
+/* @pid, a child of somebody in the tree, is no part of it. Before freezer_freeze. Returns 0 or -errno. */
+int freezer_ignore(struct freezer *f, pid_t pid);
 /*
  * Ends the freeze. THAW_RUN executes calls again which a stop made return EINTR.
  * THAW_KILL waits until the tasks are dead. Once called, does nothing more. Tasks

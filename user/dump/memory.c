@@ -40,7 +40,8 @@ int dump_memory(void *dump, struct error *err)
 	int ret;
 
 	d->stats.memory_ns = clock_ns();
-	ret = page_pump_run(d->pump, d, err);
+	/* a tree that runs already has left its memory to clones */
+	ret = page_pump_run(d->pump, d, d->stats.thaw_ns ? PUMP_CLONES : PUMP_STOPPED, err);
 	d->stats.write_ns = clock_ns();
 	log_info(d->log, "%llu pages stored, %llu were zero; shared memory: %llu of %llu",
 		 (unsigned long long)d->stats.pages_written,

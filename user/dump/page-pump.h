@@ -77,6 +77,8 @@ struct page_pump {
 	size_t next_process, next_shared;
 	struct page_sink *sink;	/* whose ranges are handed out */
 	struct page_range rest;	/* what did not fit into the last chunk */
+	enum pump_what what;
+	uint64_t first;		/* the first chunk of this run */
 	uint64_t next, published;	/* chunks handed out; chunks that have their place */
 	bool is_exhausted;	/* there are no more ranges */
 };

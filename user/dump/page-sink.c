@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "dump/cow.h"
 #include "dump/dump.h"
 #include "dump/page-pump.h"
 #include "image/image.h"
@@ -62,16 +63,26 @@ static int sink_open(struct page_pump *pump, struct page_sink *sink, uint64_t nu
 	return sink->fd < 0 ? sink->fd : 0;
 }
 
+/* Is it the turn of this process's memory? *@ret_child: the clone to read it from, 0 without one. */
+static bool is_wanted(const struct page_pump *pump, const struct process *p, pid_t *ret_child,
+		      const struct saved_pages **ret_saved)
+{
+	*ret_child = p->mm ? cow_child(pump->d, p, ret_saved) : 0;
+	return p->mm && (*ret_child != 0) == (pump->what == PUMP_CLONES);
+}
+
 /* Makes the next sink, of a process or of shared memory. Returns 1, 0 if there is none, -errno. */
 static int next_sink(struct page_pump *pump)
 {
 	const struct snapshot *snap = &pump->d->snap;
+	const struct saved_pages *saved = NULL;
 	struct page_sink *sink;
 	uint64_t number;
+	pid_t child = 0;
 	int ret = 0;
 
 	while (pump->next_process < snap->n_processes &&
-	       !snap->processes[pump->next_process]->mm)
+	       !is_wanted(pump, snap->processes[pump->next_process], &child, &saved))
 		pump->next_process++;
 	if (pump->next_process == snap->n_processes && pump->next_shared == pump->d->n_shared)
 		return 0;
@@ -84,7 +95,8 @@ static int next_sink(struct page_pump *pump)
 		const struct process *p = snap->processes[pump->next_process++];
 
 		number = (uint64_t)p->vpid;
-		ret = page_source_process(&sink->source, p, &pump->err);
+		ret = child ? page_source_clone(&sink->source, p, child, saved, &pump->err) :
+			      page_source_process(&sink->source, p, &pump->err);
 	} else {
 		const struct shared_memory *shared = &pump->d->shared[pump->next_shared++];
 

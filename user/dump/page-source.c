@@ -40,20 +40,22 @@ enum {
 
 #define READ_RANGES 64
 
-int page_source_process(struct page_source *src, const struct process *process, struct error *err)
+static int source_open(struct page_source *src, const struct process *process, pid_t pid,
+		       struct error *err)
 {
 	char path[64];
 
 	*src = (struct page_source){ .process = process,
+				     .pid = pid,
 				     .fd = -1,
 				     .mem = -1,
 				     .page_size = (size_t)sysconf(_SC_PAGESIZE),
 				     .has_scan = true,
 				     .wanted = SCAN_FILE | SCAN_ZERO | SCAN_GUARD };
-	snprintf(path, sizeof(path), "/proc/%d/pagemap", process->pid);
+	snprintf(path, sizeof(path), "/proc/%d/pagemap", pid);
 	src->fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (src->fd >= 0) {
-		snprintf(path, sizeof(path), "/proc/%d/mem", process->pid);
+		snprintf(path, sizeof(path), "/proc/%d/mem", pid);
 		src->mem = open(path, O_RDONLY | O_CLOEXEC);
 	}
 	if (src->fd >= 0 && src->mem >= 0)
@@ -61,6 +63,28 @@ int page_source_process(struct page_source *src, const struct process *process, 
 	fail(err, errno, "cannot open %s", path);
 	page_source_close(src);
 	return err->code;
+}
+
+int page_source_process(struct page_source *src, const struct process *process, struct error *err)
+{
+	return source_open(src, process, process->pid, err);
+}
+
+int page_source_clone(struct page_source *src, const struct process *process, pid_t child,
+		      const struct saved_pages *saved, struct error *err)
+{
+	int ret = source_open(src, process, child, err);
+
+	src->saved = saved;
+	return ret;
+}
+
+int page_source_uncloned(struct page_source *src, const struct process *process, struct error *err)
+{
+	int ret = source_open(src, process, process->pid, err);
+
+	src->is_uncloned = true;
+	return ret;
 }
 
 void page_source_shared(struct page_source *src, int fd, uint64_t size)
@@ -207,16 +231,54 @@ static enum vma_pages pages_of(const struct vma *v)
 	return pages == VMA_PAGES_PRIVATE && !v->rec->anon_vma ? VMA_PAGES_NONE : pages;
 }
 
+/*
+ * madvise(2) keeps it from children, or a child could lose it: of private huge pages that are
+ * written to the parent takes the one that was reserved.
+ */
+bool page_is_uncloned(const struct vma *v)
+{
+	return pages_of(v) == VMA_PAGES_PRIVATE &&
+	       v->rec->flags & (VMF_DONTCOPY | VMF_WIPEONFORK | VMF_HUGETLB);
+}
+
+static enum vma_pages pages_wanted(const struct page_source *src, const struct vma *v)
+{
+	return src->is_uncloned && !page_is_uncloned(v) ? VMA_PAGES_NONE : pages_of(v);
+}
+
+static bool is_saved(const struct page_source *src, const struct vma *v)
+{
+	return src->saved && page_is_uncloned(v);
+}
+
+/* Regions of what was saved of @v; the mapping is left when there are no more. */
+static void next_saved(struct page_source *src, const struct vma *v)
+{
+	const struct saved_pages *saved = src->saved;
+	size_t i = saved_pages_find(saved, src->at > v->start ? src->at : v->start);
+
+	while (i < saved->n && saved->ranges[i].start < v->end && src->n_regions < PAGE_REGIONS)
+		src->regions[src->n_regions++] = saved->ranges[i++];
+	if (i < saved->n && saved->ranges[i].start < v->end)
+		src->at = src->window = saved->ranges[i - 1].end;
+	else
+		src->at = src->window = src->process->mm->vmas[src->vma++].end;
+}
+
 /* Chooses what to scan next: a run of mappings. Returns false at the end. */
 static bool next_window(struct page_source *src)
 {
 	const struct mm *mm = src->process->mm;
 	const struct vma *v;
 
-	while (src->vma < mm->n_vmas && pages_of(&mm->vmas[src->vma]) == VMA_PAGES_NONE)
+	while (src->vma < mm->n_vmas && pages_wanted(src, &mm->vmas[src->vma]) == VMA_PAGES_NONE)
 		src->vma++;
 	if (src->vma == mm->n_vmas)
 		return false;
+	if (is_saved(src, &mm->vmas[src->vma])) {
+		next_saved(src, &mm->vmas[src->vma]);
+		return true;
+	}
 	v = &mm->vmas[src->vma++];
 	src->at = src->window = v->end;
 	if (pages_of(v) == VMA_PAGES_ALL) {
@@ -225,13 +287,18 @@ static bool next_window(struct page_source *src)
 		return true;
 	}
 	src->at = v->start;
-	while (src->vma < mm->n_vmas && pages_of(&mm->vmas[src->vma]) == VMA_PAGES_PRIVATE)
+	while (src->vma < mm->n_vmas &&
+	       pages_wanted(src, &mm->vmas[src->vma]) == VMA_PAGES_PRIVATE &&
+	       !is_saved(src, &mm->vmas[src->vma]))
 		src->window = mm->vmas[src->vma++].end;
 	return true;
 }
 
-/* The part of the current region that lies in one mapping. */
-static void take_region(struct page_source *src, struct page_range *ret)
+/*
+ * The part of the current region that lies in one mapping. False: none does, for it is in
+ * a hole where a clone has the frames of our calls.
+ */
+static bool take_region(struct page_source *src, struct page_range *ret)
 {
 	const struct mm *mm = src->process->mm;
 	struct page_range *region = &src->regions[src->region];
@@ -240,24 +307,38 @@ static void take_region(struct page_source *src, struct page_range *ret)
 	while (mm->vmas[src->clip].end <= region->start)
 		src->clip++;
 	v = &mm->vmas[src->clip];
+	if (region->end <= v->start) {
+		src->region++;
+		return false;
+	}
+	if (region->start < v->start)
+		region->start = v->start;
 	*ret = *region;
 	if (ret->end > v->end)
 		ret->end = v->end;
 	/* In a mapping of a file a page of zeroes stands for what the file holds. */
 	ret->keep_zeroes = pages_of(v) == VMA_PAGES_ALL || *v->path;
+	/* A clone shares all that it has with its process. */
 	ret->is_shared = v->rec->has_relatives || v->rec->flags & VMF_MERGEABLE ||
-			 !(v->rec->flags & VMF_READ);
+			 !(v->rec->flags & VMF_READ) || src->saved;
+	ret->is_saved = is_saved(src, v);
 	ret->may_be_shared = v->rec->has_relatives;
 	region->start = ret->end;
 	if (region->start == region->end)
 		src->region++;
+	return true;
 }
 
 static int next_private(struct page_source *src, struct page_range *ret, struct error *err)
 {
-	while (src->region == src->n_regions) {
+	for (;;) {
 		int code = 0;
 
+		if (src->region < src->n_regions) {
+			if (take_region(src, ret))
+				return 1;
+			continue;
+		}
 		src->region = src->n_regions = 0;
 		if (src->at < src->window)
 			code = src->has_scan ? scan(src, err) : scan_slowly(src, err);
@@ -266,8 +347,6 @@ static int next_private(struct page_source *src, struct page_range *ret, struct 
 		if (code)
 			return code;
 	}
-	take_region(src, ret);
-	return 1;
 }
 
 /* Data of a sparse file; one that cannot tell is data throughout. */
@@ -314,7 +393,7 @@ static size_t read_pinned(const struct page_source *src, const struct page_range
 		remote[i].iov_len = ranges[i].end - ranges[i].start;
 		local.iov_len += remote[i].iov_len;
 	}
-	got = process_vm_readv(src->process->pid, &local, 1, remote, n, 0);
+	got = process_vm_readv(src->pid, &local, 1, remote, n, 0);
 	return got > 0 ? (size_t)got : 0;
 }
 
@@ -339,6 +418,10 @@ static int read_range(const struct page_source *src, const struct page_range *ra
 {
 	size_t size = range->end - range->start;
 
+	if (range->is_saved) {
+		saved_pages_copy(src->saved, range->start, size, buffer);
+		return 0;
+	}
 	while (done < size) {
 		ssize_t got = read_file(src, range->start + done, size - done, buffer + done, err);
 

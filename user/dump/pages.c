@@ -246,7 +246,7 @@ static void *work(void *arg)
 			break;
 		else
 			pthread_cond_wait(&pump->changed, &pump->lock);
-		if (pump->next == ALONE && !pump->n_started)
+		if (pump->next - pump->first == ALONE && !pump->n_started)
 			call_for_help(pump);
 	}
 	pthread_cond_broadcast(&pump->changed);
@@ -265,12 +265,18 @@ static void drop_chunks(struct page_pump *pump)
 	pump->sink = NULL;
 }
 
-int page_pump_run(struct page_pump *pump, struct dump *d, struct error *err)
+int page_pump_run(struct page_pump *pump, struct dump *d, enum pump_what what, struct error *err)
 {
 	pump->d = d;
+	pump->what = what;
+	pump->next_process = 0;
+	pump->next_shared = what == PUMP_CLONES ? d->n_shared : 0;
+	pump->is_exhausted = false;
+	pump->first = pump->next;
 	work(pump);
 	for (size_t i = 0; i < pump->n_started; i++)
 		pthread_join(pump->threads[i], NULL);
+	pump->n_started = 0;
 	drop_chunks(pump);
 	if (!pump->err.code)
 		return 0;

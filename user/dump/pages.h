@@ -20,7 +20,12 @@ struct page_pump;
 int page_pump_create(struct page_pump **ret, struct error *err);
 void page_pump_destroy(struct page_pump *pump);
 
-/* Stores the pages of all processes of d->snap, and d->shared. Returns 0 or -errno. */
-int page_pump_run(struct page_pump *pump, struct dump *d, struct error *err);
+enum pump_what {
+	PUMP_STOPPED,	/* what is read while the tree stands still: d->shared, and processes without a clone */
+	PUMP_CLONES,	/* processes that have one, whose memory is read from it */
+};
+
+/* Stores the pages of processes of d->snap. Returns 0 or -errno. */
+int page_pump_run(struct page_pump *pump, struct dump *d, enum pump_what what, struct error *err);
 
 #endif

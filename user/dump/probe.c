@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "collect/collector.h"
+#include "dump/cow.h"
 #include "dump/dump.h"
 #include "dump/finish.h"
 #include "dump/freezer.h"
@@ -51,6 +52,8 @@ int dump_probe(void *dump, struct error *err)
 		ret = page_pump_create(&d->pump, err);
 	if (!ret)
 		ret = snapshot_init(&d->snap, err);
+	if (!ret)
+		ret = cow_prepare(d, err);
 	if (!ret && d->opt->status_fd >= 0 && write(d->opt->status_fd, "", 1) != 1)
 		log_warn(d->log, "cannot write to the status descriptor: %s; ignoring", strerror(errno));
 	return ret;
@@ -68,6 +71,7 @@ void dump_unprobe(void *dump, bool failed, struct error *err)
 	for (size_t i = 0; i < d->n_shared; i++)
 		close(d->shared[i].fd);
 	free(d->shared);
+	cow_deinit(d);
 	judge_deinit(&d->judge);
 	snapshot_deinit(&d->snap);
 	waits_deinit(d);

@@ -135,6 +135,28 @@ void waits_match(struct dump *d)
 			  d->waits->n, n);
 }
 
+/* How often the thread went to sleep so far; 0: not known. */
+static uint64_t read_switches(pid_t tid)
+{
+	_cleanup_fclose_ FILE *f = NULL;
+	unsigned long long n = 0;
+	char path[32], line[256];
+
+	snprintf(path, sizeof(path), "/proc/%d/status", tid);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f))
+		sscanf(line, "voluntary_ctxt_switches: %llu", &n);
+	return n;
+}
+
+long long waits_deadline(const struct dump *d, pid_t tid)
+{
+	uint32_t at = d->waits ? ids_get(&d->waits->index, (uint64_t)tid) : 0;
+	const struct wait *wait = at ? &d->waits->list[at - 1] : NULL;
+
+	return wait && read_switches(tid) == wait->nvcsw + 1 ? (long long)wait->wake_ns : 0;
+}
+
 void waits_deinit(struct dump *d)
 {
 	if (!d->waits)

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Counters in many pages, of every sort of memory, that agree with each other and with the
+ * registers of those who count at every instant, and at no mixture of instants. Run by
+ * cases/snapshot.py. Whoever counts verifies each counter before it goes on.
+ */
+#include "subject.h"
+
+#include <pthread.h>
+
+#define PAGES	512	/* of each sort */
+#define THREADS 3
+
+static volatile uint64_t *beat;
+static size_t page;
+
+#define must(cond_, ...)                                                                           \
+	do {                                                                                       \
+		if (!(cond_)) {                                                                    \
+			subject_say("failures", __VA_ARGS__);                                      \
+			_exit(1);                                                                  \
+		}                                                                                  \
+	} while (0)
+
+static char *memory(int flags, int fd)
+{
+	char *p = mmap(NULL, PAGES * page, PROT_READ | PROT_WRITE, flags, fd, 0);
+
+	must(p != MAP_FAILED, "mmap: %m");
+	return p;
+}
+
+/* What children do not inherit, what they share, what they get a copy of. */
+#define SORTS 5
+static void make(char *sort[SORTS])
+{
+	int fd = memfd_create("instant", 0);
+
+	must(fd >= 0 && ftruncate(fd, PAGES * page) == 0, "memfd: %m");
+	sort[0] = memory(MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	sort[1] = memory(MAP_SHARED | MAP_ANONYMOUS, -1);
+	sort[2] = memory(MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	madvise(sort[2], PAGES * page, MADV_DONTFORK);
+	sort[3] = memory(MAP_SHARED, fd);
+	sort[4] = memory(MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	madvise(sort[4], PAGES * page, MADV_WIPEONFORK);
+	close(fd);
+}
+
+/* One round after the other through all pages: those behind are one ahead. */
+static void *count(void *arg)
+{
+	char *sort[SORTS];
+
+	make(sort);
+	for (uint64_t round = 1;; round++) {
+		for (size_t i = 0; i < PAGES * SORTS; i++) {
+			volatile uint64_t *at = (uint64_t *)(sort[i % SORTS] + i / SORTS * page);
+
+			must(*at == round - 1, "counter %zu of memory %zu is %llu in round %llu",
+			     i / SORTS, i % SORTS, (unsigned long long)*at, (unsigned long long)round);
+			*at = round;
+		}
+		if (arg)
+			++*beat;
+	}
+	return NULL;
+}
+
+/*
+ * Two processes take turns: what each has in its own memory differs from the other's by
+ * one at most, as the memory between them says.
+ */
+static void take_turns(volatile uint64_t *ball, bool is_even)
+{
+	uint64_t own[1024] = {0};
+
+	for (uint64_t round = is_even ? 2 : 1;; round += 2) {
+		while (*ball != round - 1)
+			must(*ball == round - 2 || *ball == round - 1, "the ball is %llu in round %llu",
+			     (unsigned long long)*ball, (unsigned long long)round);
+		for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i += 64) {
+			must(own[i] == (round > 2 ? round - 2 : 0), "the process has %llu in round %llu",
+			     (unsigned long long)own[i], (unsigned long long)round);
+			own[i] = round;
+		}
+		*ball = round;
+		/* so that two processors do for all */
+		subject_sleep(0.2);
+	}
+}
+
+static void *play(void *ball)
+{
+	take_turns(ball, false);
+	return NULL;
+}
+
+int main(void)
+{
+	int fd = open("beat", O_RDWR | O_CREAT, 0644);
+	volatile uint64_t *ball;
+	pthread_t t;
+
+	page = (size_t)sysconf(_SC_PAGESIZE);
+	must(fd >= 0 && ftruncate(fd, (off_t)page) == 0, "beat: %m");
+	beat = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	must(beat != MAP_FAILED, "mmap: %m");
+	close(fd);
+	ball = (uint64_t *)memory(MAP_SHARED | MAP_ANONYMOUS, -1);
+	if (fork() == 0)
+		take_turns(ball, true);
+	pthread_create(&t, NULL, play, (void *)ball);
+	for (int i = 0; i < THREADS - 1; i++)
+		pthread_create(&t, NULL, count, NULL);
+	count((void *)beat);
+	return 1;
+}

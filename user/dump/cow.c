@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "dump/cow.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "dump/dump.h"
+#include "dump/freezer.h"
+#include "dump/interrupted.h"
+#include "dump/pages.h"
+#include "dump/waits.h"
+#include "lib/cleanup.h"
+#include "lib/clock.h"
+#include "lib/err.h"
+#include "lib/log.h"
+#include "lib/proc.h"
+#include "options.h"
+#include "regfile.h"
+#include "vmaflags.h"
+
+/* Less is copied sooner than cloned and reaped. */
+#define WORTH_BYTES (4ull << 20)
+/* What of a clone's memory is copied beforehand goes into ours. */
+#define SAVED_MAX   (64ull << 20)
+#define OOM_FIRST   "1000"
+#ifndef CLOSE_RANGE_UNSHARE
+#define CLOSE_RANGE_UNSHARE (1u << 1)
+#endif
+
+struct cow {
+	struct cow_guard *guard;
+	struct cow_clones *clones;	/* the guard's */
+	struct saved_pages saved[COW_CLONES_MAX];	/* what each has not got */
+	struct guest_place place;	/* the last one found: relatives have it too */
+	bool is_told;			/* why somebody could not be cloned */
+};
+
+static uint64_t worth(const struct dump *d)
+{
+	return d->opt->snapshot == SNAPSHOT_ALWAYS ? 0 : WORTH_BYTES;
+}
+
+int cow_prepare(struct dump *d, struct error *err)
+{
+	struct pids pids = {0};
+	bool is_wanted = d->opt->snapshot == SNAPSHOT_ALWAYS;
+	int ret;
+
+	if (!d->opt->leave_running || d->opt->snapshot == SNAPSHOT_NEVER ||
+	    proc_tree(d->opt->pid, &pids))
+		return 0;
+	for (size_t i = 0; i < pids.n && !is_wanted; i++)
+		is_wanted = cow_private_bytes(pids.pid[i]) >= WORTH_BYTES;
+	pids_deinit(&pids);
+	if (!is_wanted)
+		return 0;
+	d->cow = calloc(1, sizeof(*d->cow));
+	if (!d->cow)
+		return fail(err, ENOMEM, "cannot prepare a snapshot");
+	ret = cow_guard_create(&d->cow->guard, d->opt->pid, err);
+	if (!ret)
+		d->cow->clones = cow_guard_clones(d->cow->guard);
+	return ret;
+}
+
+void cow_deinit(struct dump *d)
+{
+	struct cow *cow = d->cow;
+
+	if (!cow)
+		return;
+	for (size_t i = 0; cow->clones && i < cow->clones->n; i++)
+		saved_pages_deinit(&cow->saved[i]);
+	cow_guard_destroy(cow->guard);
+	free(cow);
+	d->cow = NULL;
+}
+
+pid_t cow_child(const struct dump *d, const struct process *p, const struct saved_pages **ret_saved)
+{
+	const struct cow *cow = d->cow;
+
+	for (size_t i = 0; cow && i < cow->clones->n; i++) {
+		if (cow->clones->list[i].pid != p->pid || !cow->clones->list[i].child)
+			continue;
+		*ret_saved = &cow->saved[i];
+		return cow->clones->list[i].child;
+	}
+	return 0;
+}
+
+/* --- who can be cloned ----------------------------------------------------- */
+
+/* Why not? NULL: nothing speaks against it so far. */
+static const char *obstacle(const struct process *p)
+{
+	for (size_t i = 0; i < p->mm->n_vmas; i++)
+		if (p->mm->vmas[i].rec->uffd)
+			return "a userfaultfd is registered in it";
+	if (p->rec->stop_signal)
+		return "it is stopped";
+	for (size_t i = 0; i < p->n_tasks; i++) {
+		const struct task_record *rec = p->tasks[i].rec;
+
+		if (rec->arch_flags & RECORD_TASK_COMPAT)
+			return "it runs 32-bit code";
+		if (i == 0 && rec->syscall_user_dispatch)
+			return "its system calls are dispatched to itself";
+		if (i == 0 && rec->seccomp_mode)
+			return "it has a seccomp filter";
+	}
+	return NULL;
+}
+
+/* For the one that is told: the user may want to know why the program stood still for so long. */
+static void tell(struct dump *d, const struct process *p, const char *why)
+{
+	if (d->cow->is_told)
+		log_debug(d->log, "process %d: is copied while it stands still: %s", p->pid, why);
+	else
+		log_warn(d->log, "process %d: is copied while it stands still: %s", p->pid, why);
+	d->cow->is_told = true;
+}
+
+static bool is_c_library(const char *path)
+{
+	const char *name = strrchr(path, '/');
+
+	name = name ? name + 1 : path;
+	return !strncmp(name, "libc.", 5) || !strncmp(name, "libc-", 5) ||
+	       !strncmp(name, "ld-musl", 7);
+}
+
+/* In the likeliest places first, for the program stands still. */
+static void find_gadgets(struct guest *g, const struct mm *mm)
+{
+	if (guest_has_gadgets(g))
+		return;
+	g->place.gadgets = (struct gadgets){0};
+	for (int round = 0; round < 3; round++)
+		for (size_t i = 0; i < mm->n_vmas; i++) {
+			const struct vma *v = &mm->vmas[i];
+			int rank = v->rec->special == VMA_VDSO ? 0 : is_c_library(v->path) ? 1 : 2;
+
+			if (rank == round && v->rec->flags & VMF_EXEC)
+				guest_search(g, v->start, v->end);
+		}
+}
+
+static __u64 stack_of(const struct process *p)
+{
+	for (size_t i = 0; i < p->mm->n_vmas; i++) {
+		const struct vma *v = &p->mm->vmas[i];
+
+		if (v->start <= p->rec->start_stack && p->rec->start_stack < v->end)
+			return v->rec->flags & VMF_GROWSDOWN ? v->start : 0;
+	}
+	return 0;
+}
+
+static int clone_guest(struct guest *g, const struct process *p, struct cow_clone *clone,
+		       struct error *err)
+{
+	__u64 stack = stack_of(p);
+	int ret;
+
+	find_gadgets(g, p->mm);
+	if (!g->place.gadgets.call || !g->place.gadgets.sigreturn)
+		return fail(err, ENOEXEC, "its program has not the instructions for it");
+	g->place.start = 0;
+	if (!stack)
+		return fail(err, ENOMEM, "it has no stack that grows");
+	ret = guest_settle(g, stack, err);
+	if (ret)
+		return ret;
+	clone->place = g->place;
+	ret = guest_clone(g, &clone->child, &clone->vchild, err);
+	return guest_leave(g, err) ?: ret;
+}
+
+static void prefer_for_killing(pid_t child)
+{
+	char path[48];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", child);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	(void)!write(fd, OOM_FIRST, strlen(OOM_FIRST));
+	close(fd);
+}
+
+/* Returns 0, or -errno with the reason: then it is copied. */
+static int clone_process(struct dump *d, const struct process *p, struct error *err)
+{
+	struct cow_clones *clones = d->cow->clones;
+	struct cow_clone *clone = &clones->list[clones->n];
+	struct saved_pages *saved = &d->cow->saved[clones->n];
+	struct guest g;
+	int ret;
+
+	ret = saved_pages_read(saved, p, SAVED_MAX, err);
+	if (ret)
+		return ret;
+	*clone = (struct cow_clone){.pid = p->pid};
+	/* from here on the guard looks at it */
+	clones->n++;
+	ret = guest_open(&g, p->pid, p->tasks->tid, call_was_interrupted, err);
+	g.place = d->cow->place;
+	ret = ret ?: clone_guest(&g, p, clone, err);
+	if (!ret)
+		d->cow->place = g.place;
+	guest_close(&g);
+	return ret;
+}
+
+/* The whole tree's memory must have room, in every group that one of it is in. */
+static bool has_room(struct dump *d, const struct process *p, uint64_t bytes)
+{
+	_cleanup_free_ char *why = NULL;
+
+	if (cow_has_room(p->pid, bytes, &why))
+		return true;
+	tell(d, p, why ?: "no memory");
+	return false;
+}
+
+static int clone_tree(struct dump *d, struct error *err)
+{
+	_cleanup_free_ uint64_t *bytes = calloc(d->snap.n_processes, sizeof(*bytes));
+	uint64_t all = 0;
+
+	if (!bytes)
+		return fail(err, ENOMEM, "cannot make a snapshot");
+	for (size_t i = 0; i < d->snap.n_processes; i++) {
+		const struct process *p = d->snap.processes[i];
+
+		bytes[i] = p->mm ? cow_private_bytes(p->pid) : 0;
+		all += bytes[i];
+	}
+	for (size_t i = 0; i < d->snap.n_processes && d->cow->clones->n < COW_CLONES_MAX; i++) {
+		const struct process *p = d->snap.processes[i];
+		struct error why = {0};
+		const char *text;
+		int ret;
+
+		if (!p->mm || bytes[i] < worth(d))
+			continue;
+		text = obstacle(p);
+		if (text) {
+			tell(d, p, text);
+			continue;
+		}
+		if (!has_room(d, p, all))
+			break;
+		ret = clone_process(d, p, &why);
+		if (ret)
+			tell(d, p, why.text ?: "no memory");
+		error_deinit(&why);
+		/* one that is neither here nor there must not be described as it is not */
+		if (ret == -ESRCH || ret == -ETIMEDOUT)
+			return fail(err, ret, "process %d: cannot clone it", p->pid);
+	}
+	return 0;
+}
+
+/* --- the clones, while the tree runs --------------------------------------- */
+
+/*
+ * A clone keeps nobody waiting for the other end of a descriptor, gets no signal that is meant
+ * for the program's group, and maps no memory that others may want to seal.
+ */
+static int isolate(struct dump *d, const struct process *p, const struct cow_clone *clone)
+{
+	const __u64 files[6] = {0, UINT_MAX, CLOSE_RANGE_UNSHARE};
+	const __u64 none[6] = {0};
+	struct error err = {0};
+	long result = 0;
+	int ret;
+
+	ret = guest_child_call(clone->child, &clone->place, SYS_close_range, files, &result, &err);
+	if (!ret)
+		ret = guest_child_call(clone->child, &clone->place, SYS_setsid, none, &result, &err);
+	for (size_t i = 0; i < p->mm->n_vmas && !ret; i++) {
+		const struct vma *v = &p->mm->vmas[i];
+		const __u64 args[6] = {v->start, v->end - v->start};
+
+		if (v->rec->flags & VMF_MAYSHARE && v->rec->flags & VMF_WRITE)
+			ret = guest_child_call(clone->child, &clone->place, SYS_munmap, args, &result,
+					       &err);
+	}
+	if (ret)
+		log_warn(d->log, "clone %d: %s; ignoring", clone->child, err.text ?: "no memory");
+	error_deinit(&err);
+	return 0;
+}
+
+static void isolate_all(struct dump *d)
+{
+	const struct cow_clones *clones = d->cow->clones;
+
+	for (size_t i = 0; i < clones->n; i++) {
+		const struct cow_clone *clone = &clones->list[i];
+
+		if (!clone->child)
+			continue;
+		prefer_for_killing(clone->child);
+		isolate(d, snapshot_process(&d->snap, clone->pid), clone);
+	}
+}
+
+static bool has_clones(const struct dump *d)
+{
+	for (size_t i = 0; d->cow && d->cow->clones && i < d->cow->clones->n; i++)
+		if (d->cow->clones->list[i].child)
+			return true;
+	return false;
+}
+
+int dump_snapshot(void *dump, struct error *err)
+{
+	struct dump *d = dump;
+	long long start = clock_ns();
+	int ret;
+
+	if (!d->cow)
+		return 0;
+	ret = clone_tree(d, err);
+	if (ret || !has_clones(d))
+		return ret;
+	log_info(d->log, "%zu processes were cloned in %.3f ms", d->cow->clones->n,
+		 (double)(clock_ns() - start) / 1e6);
+	/* what no clone has: as it is at this moment, too */
+	ret = page_pump_run(d->pump, d, PUMP_STOPPED, err);
+	if (ret)
+		return ret;
+	/* who goes on must not find that its files have another name now */
+	regfile_discard(d);
+	dump_go_on(d, THAW_RUN, err);
+	isolate_all(d);
+	return err->code;
+}
+
+static long long deadline_of(void *dump, pid_t tid)
+{
+	return waits_deadline(dump, tid);
+}
+
+void dump_unsnapshot(void *dump, bool failed, struct error *err)
+{
+	struct dump *d = dump;
+	struct error why = {0};
+
+	if (!has_clones(d))
+		return;
+	/* a failure between clone and thaw */
+	dump_go_on(d, THAW_RUN, err);
+	cow_kill(d->cow->clones);
+	waits_deinit(d);
+	waits_note(d);
+	if (cow_reap(d->cow->clones, d->opt->pid, true, d->opt->timeout, deadline_of, d, d->log, &why))
+		log_warn(d->log, "a clone could not be taken away: %s; ignoring",
+			 why.text ?: "no memory");
+	error_deinit(&why);
+}

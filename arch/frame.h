@@ -34,6 +34,9 @@ void arch_find_gadgets(const void *text, size_t size, __u64 at, struct gadgets *
  * then go on as if it had not?
  */
 extern const bool arch_restart_survives;
+/* As seccomp filters see this processor: AUDIT_ARCH_*. */
+extern const __u32 arch_audit;
+
 /*
  * Why no frame can bring back @regs: a second stack that only the processor writes, vector
  * registers that frames of ours do not hold. NULL: one can.

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Counters in many pages, of every sort of memory, that agree with each other and with the
- * registers of those who count at every instant, and at no mixture of instants. Run by
- * cases/snapshot.py. Whoever counts verifies each counter before it goes on.
+ * registers of those who count at every instant, and at no mixture of instants. Whoever
+ * counts verifies each counter before it goes on. Run by cases/snapshot.py.
  */
 #include "subject.h"
 
 #include <pthread.h>
 
-#define PAGES	512	/* of each sort */
+#define PAGES   512 /* of each sort */
 #define THREADS 3
 
 static volatile uint64_t *beat;
@@ -58,7 +58,8 @@ static void *count(void *arg)
 			volatile uint64_t *at = (uint64_t *)(sort[i % SORTS] + i / SORTS * page);
 
 			must(*at == round - 1, "counter %zu of memory %zu is %llu in round %llu",
-			     i / SORTS, i % SORTS, (unsigned long long)*at, (unsigned long long)round);
+			     i / SORTS, i % SORTS, (unsigned long long)*at,
+			     (unsigned long long)round);
 			*at = round;
 		}
 		if (arg)
@@ -77,11 +78,13 @@ static void take_turns(volatile uint64_t *ball, bool is_even)
 
 	for (uint64_t round = is_even ? 2 : 1;; round += 2) {
 		while (*ball != round - 1)
-			must(*ball == round - 2 || *ball == round - 1, "the ball is %llu in round %llu",
-			     (unsigned long long)*ball, (unsigned long long)round);
+			must(*ball == round - 2 || *ball == round - 1,
+			     "the ball is %llu in round %llu", (unsigned long long)*ball,
+			     (unsigned long long)round);
 		for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i += 64) {
-			must(own[i] == (round > 2 ? round - 2 : 0), "the process has %llu in round %llu",
-			     (unsigned long long)own[i], (unsigned long long)round);
+			must(own[i] == (round > 2 ? round - 2 : 0),
+			     "the process has %llu in round %llu", (unsigned long long)own[i],
+			     (unsigned long long)round);
 			own[i] = round;
 		}
 		*ball = round;

@@ -39,7 +39,8 @@ static void find_none(void)
 
 	must(waitpid(-1, &status, 0) < 0 && errno == ECHILD, "there is a child");
 	must(waitpid(-1, &status, WNOHANG) < 0 && errno == ECHILD, "there is a child, WNOHANG");
-	must(waitid(P_ALL, 0, &si, WEXITED | WSTOPPED | WCONTINUED | WNOHANG) < 0 && errno == ECHILD,
+	must(waitid(P_ALL, 0, &si, WEXITED | WSTOPPED | WCONTINUED | WNOHANG) < 0 &&
+		     errno == ECHILD,
 	     "waitid finds a child");
 	pid = waitpid(-1, &status, WNOHANG | __WALL);
 	must(pid <= 0, "__WALL: child %d ended with %x", pid, status);
@@ -60,7 +61,8 @@ static void find_one(int n)
 	do
 		found = waitpid(-1, &status, n & 1 ? 0 : __WALL);
 	while (found < 0 && errno == EINTR);
-	must(found == pid && status == (n & 0x7f) << 8, "%d ended with %x, not %d", found, status, pid);
+	must(found == pid && status == (n & 0x7f) << 8, "%d ended with %x, not %d", found, status,
+	     pid);
 	/* the one signal may come a little after the child was found */
 	for (int i = 0; i < 1000 && !told; i++)
 		subject_sleep(1);
@@ -78,7 +80,8 @@ static void find_end(void)
 	must(pipe(fds) == 0, "pipe: %m");
 	close(fds[1]);
 	must(read(fds[0], &byte, 1) == 0, "a pipe without its end");
-	must(subject_ms() - start < 60000, "the end of a pipe came after %f ms", subject_ms() - start);
+	must(subject_ms() - start < 60000, "the end of a pipe came after %f ms",
+	     subject_ms() - start);
 	close(fds[0]);
 }
 

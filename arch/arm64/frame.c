@@ -2,6 +2,7 @@
 #include "arch/frame.h"
 
 #include <elf.h>
+#include <linux/audit.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/user.h>
@@ -10,19 +11,22 @@
 #include "arch/arm64/insn.h"
 #include "arch/regset.h"
 
-#define ARM64_RET	    0xd65f03c0u
+#define ARM64_RET           0xd65f03c0u
 #define ARM64_MOV_X8_139    0xd2801168u /* mov x8, #__NR_rt_sigreturn */
-#define INSN		    sizeof(__u32)
-#define LINK		    30 /* the register that a return goes by */
+#define INSN                sizeof(__u32)
+#define LINK                30 /* the register that a return goes by */
 #define FPSIMD_RECORD_MAGIC 0x46508001u
-#define BAD_STACK_FLAGS	    0x10000000 /* sigaltstack(2) refuses them, and rt_sigreturn says nothing */
-#define VECTOR_HEADER	    16
-#define SVE_FLAGS	    12 /* offset in struct user_sve_header */
-#define SVE_IN_USE	    1  /* SVE_PT_REGS_SVE */
+#define BAD_STACK_FLAGS     0x10000000 /* sigaltstack(2) refuses them, and rt_sigreturn says nothing \
+					*/
+#define VECTOR_HEADER 16
+#define SVE_FLAGS     12 /* offset in struct user_sve_header */
+#define SVE_IN_USE    1  /* SVE_PT_REGS_SVE */
 
+const __u32 arch_audit = AUDIT_ARCH_AARCH64;
 const bool arch_restart_survives = false;
 
-/* struct fpsimd_context of asm/sigcontext.h, which collides with <signal.h>, and the record that ends the list. */
+/* struct fpsimd_context of asm/sigcontext.h, which collides with <signal.h>, and the record that
+ * ends the list. */
 struct fpsimd_record {
 	__u32 magic, size, fpsr, fpcr;
 	unsigned char vregs[512];
@@ -35,7 +39,7 @@ struct frame {
 	__u64 flags, link;
 	stack_t stack;
 	__u64 mask, unused[15];
-	__u64 reserved __attribute__((aligned(16)));	/* fault address */
+	__u64 reserved __attribute__((aligned(16))); /* fault address */
 	__u64 regs[31], sp, pc, pstate;
 	struct fpsimd_record record __attribute__((aligned(16)));
 };

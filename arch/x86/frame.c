@@ -3,6 +3,7 @@
 
 #include <cpuid.h>
 #include <elf.h>
+#include <linux/audit.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/user.h>
@@ -10,20 +11,22 @@
 
 #include "arch/regset.h"
 
-#define CPUID_XSTATE	   13
-#define XSTATE_MIN	   576 /* FXSAVE area and header */
-#define XSTATE_BV	   512 /* offset of the header, whose first word says what is in use */
-#define XSTATE_SW	   464 /* offset of struct fpx_sw */
-#define XSTATE_FIRST	   2   /* component that is not part of the FXSAVE area */
-#define XSTATE_COMPONENTS  63
-#define FP_MAGIC1	   0x46505853u
-#define FP_MAGIC2	   0x46505845u
+#define CPUID_XSTATE      13
+#define XSTATE_MIN        576 /* FXSAVE area and header */
+#define XSTATE_BV         512 /* offset of the header, whose first word says what is in use */
+#define XSTATE_SW         464 /* offset of struct fpx_sw */
+#define XSTATE_FIRST      2   /* component that is not part of the FXSAVE area */
+#define XSTATE_COMPONENTS 63
+#define FP_MAGIC1         0x46505853u
+#define FP_MAGIC2         0x46505845u
 /* arch/x86/include/uapi/asm/ucontext.h */
-#define UC_FP_XSTATE	   1
-#define UC_SIGCONTEXT_SS   2
-#define UC_STRICT_SS	   4
-#define BAD_STACK_FLAGS	   0x10000000 /* sigaltstack(2) refuses them, and rt_sigreturn says nothing */
+#define UC_FP_XSTATE     1
+#define UC_SIGCONTEXT_SS 2
+#define UC_STRICT_SS     4
+#define BAD_STACK_FLAGS  0x10000000 /* sigaltstack(2) refuses them, and rt_sigreturn says nothing  \
+				     */
 
+const __u32 arch_audit = AUDIT_ARCH_X86_64;
 const bool arch_restart_survives = true;
 
 /* struct _fpx_sw_bytes of asm/sigcontext.h, which collides with <signal.h>. */
@@ -33,7 +36,8 @@ struct fpx_sw {
 	__u32 xstate_size, padding[7];
 };
 
-/* The kernel's struct rt_sigframe up to the mask; glibc's ucontext_t has a larger mask in the same place. */
+/* The kernel's struct rt_sigframe up to the mask; glibc's ucontext_t has a larger mask in the same
+ * place. */
 struct frame {
 	__u64 trampoline;
 	__u64 flags, link;

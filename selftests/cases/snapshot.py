@@ -136,7 +136,7 @@ def test_filtered(case):
     """A program whose filter forbids nearly all calls is not harmed."""
     pid = case.spawn([program(case, 'steady'), 'filtered'])
     case.await_true(lambda: status_field(pid, 'Seccomp') == '2' and beat(case) > 3, 10, 'the filter')
-    must_be_copied(case, pid, 'seccomp')
+    must_be_copied(case, pid, 'seccomp filter is in the way')
 
 
 def group(case, controllers, limits):

@@ -19,14 +19,14 @@
 #include "lib/cleanup.h"
 #include "lib/err.h"
 
-#define DONE	  'd'
-#define ROUNDS	  200		/* of looking, until the dead are dead */
-#define FREEZE_S  2
-#define ATTEMPTS  20		/* somebody else may trace the tree for a moment */
+#define DONE     'd'
+#define ROUNDS   200 /* of looking, until the dead are dead */
+#define FREEZE_S 2
+#define ATTEMPTS 20 /* somebody else may trace the tree for a moment */
 
 struct cow_guard {
 	pid_t pid;
-	int fd;			/* to tell it that all is done; its end is the end of crbpf */
+	int fd; /* to tell it that all is done; its end is the end of crbpf */
 	struct cow_clones *clones;
 };
 
@@ -43,7 +43,8 @@ static size_t count_zombies(struct cow_clones *clones, bool *ret_alive)
 		if (!clone->child)
 			continue;
 		/* its number may be somebody else's by now */
-		if (task_status_read(clone->child, clone->child, &status) || status.ppid != clone->pid) {
+		if (task_status_read(clone->child, clone->child, &status) ||
+		    status.ppid != clone->pid) {
 			clone->child = 0;
 			continue;
 		}

@@ -18,7 +18,7 @@
 #include "lib/log.h"
 
 #define DEATH_NS 10000000000ll
-#define TRIES	 3
+#define TRIES    3
 
 static const struct timespec pause_between = {.tv_nsec = 50000000};
 
@@ -39,11 +39,12 @@ void cow_kill(struct cow_clones *clones)
 			kill(clones->list[i].child, SIGKILL);
 	/* what takes time, the freeing of page tables, is over before the program is stopped */
 	for (size_t i = 0; i < clones->n; i++)
-		while (clones->list[i].child && !is_dead(clones->list[i].child) && clock_ns() < until)
+		while (clones->list[i].child && !is_dead(clones->list[i].child) &&
+		       clock_ns() < until)
 			nanosleep(&step, NULL);
 }
 
-/* Where the mapping that holds the main stack begins: the lowest that may grow downwards is at its place. */
+/* Where the mapping of the main stack begins now; 0 if there is none. */
 static __u64 find_stack(pid_t pid)
 {
 	char path[32], line[512];
@@ -96,6 +97,8 @@ static int reap_by_parent(const struct cow_clone *clone, struct error *err)
 		ret = guest_settle(&g, 0, NULL);
 	if (ret == -EAGAIN)
 		ret = guest_settle(&g, find_stack(clone->pid), err);
+	if (!ret && !cow_filter_allows(&g))
+		ret = fail(err, 0, "its seccomp filter is in the way");
 	if (!ret)
 		ret = guest_call(&g, SYS_wait4, args, &result, err);
 	if (!ret && result < 0 && result != -ECHILD)
@@ -149,6 +152,10 @@ static int try_reap(struct cow_clones *clones, pid_t root, bool traced, unsigned
 		start = clock_ns();
 		ret = freezer_freeze(f, timeout, err);
 	}
+	/* of those who are made to call now, before that wakes them up */
+	for (size_t i = 0; i < clones->n && !ret && ask; i++)
+		if (clones->list[i].child)
+			freezer_set_deadline(f, clones->list[i].pid, ask(arg, clones->list[i].pid));
 	for (size_t i = 0; i < clones->n && !ret; i++)
 		ret = reap_one(f, &clones->list[i], traced, err);
 	freezer_thaw(f, THAW_RUN, NULL);

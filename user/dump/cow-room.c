@@ -37,8 +37,8 @@ static bool read_number(const char *dir, const char *file, const char *name, uin
 		return false;
 	f = fopen(path, "re");
 	while (f && fgets(line, sizeof(line), f)) {
-		if (name ? sscanf(line, "%63s %llu", word, &value) == 2 && !strcmp(word, name) :
-			   sscanf(line, "%llu", &value) == 1) {
+		if (name ? sscanf(line, "%63s %llu", word, &value) == 2 && !strcmp(word, name)
+			 : sscanf(line, "%llu", &value) == 1) {
 			*ret = value;
 			return true;
 		}
@@ -78,8 +78,8 @@ static bool find_mount(const struct names *names, char *ret, size_t size)
 	while (f && fgets(line, sizeof(line), f)) {
 		if (sscanf(line, "%*s %511s %31s %255s", where, fs, options) != 3)
 			continue;
-		if (*names->controller ? strcmp(fs, "cgroup") || !strstr(options, names->controller) :
-					 strcmp(fs, "cgroup2"))
+		if (*names->controller ? strcmp(fs, "cgroup") || !strstr(options, names->controller)
+				       : strcmp(fs, "cgroup2"))
 			continue;
 		snprintf(ret, size, "%s", where);
 		return true;
@@ -114,9 +114,15 @@ static bool find_group(pid_t pid, const struct names *names, char *ret, size_t s
 static bool hierarchy_has_room(pid_t pid, const struct names *names, uint64_t bytes, char **ret_why)
 {
 	char top[512], group[512], dir[1024], *slash;
+	uint64_t frozen = 0;
 
 	if (!find_group(pid, names, group, sizeof(group)) || !find_mount(names, top, sizeof(top)))
 		return true;
+	snprintf(dir, sizeof(dir), "%s%s", top, group);
+	if (read_number(dir, "cgroup.events", "frozen", &frozen) && frozen) {
+		*ret_why = strdup("its control group is frozen");
+		return false;
+	}
 	/* every group above it has a limit of its own */
 	while (*group && strcmp(group, "/")) {
 		snprintf(dir, sizeof(dir), "%s%s", top, group);

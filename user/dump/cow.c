@@ -27,18 +27,16 @@
 /* Less is copied sooner than cloned and reaped. */
 #define WORTH_BYTES (4ull << 20)
 /* What of a clone's memory is copied beforehand goes into ours. */
-#define SAVED_MAX   (64ull << 20)
-#define OOM_FIRST   "1000"
-#ifndef CLOSE_RANGE_UNSHARE
-#define CLOSE_RANGE_UNSHARE (1u << 1)
-#endif
+#define SAVED_MAX    (64ull << 20)
+#define OOM_FIRST    "1000"
+#define REAP_SECONDS 1 /* for one attempt to stop the tree again */
 
 struct cow {
 	struct cow_guard *guard;
-	struct cow_clones *clones;	/* the guard's */
-	struct saved_pages saved[COW_CLONES_MAX];	/* what each has not got */
-	struct guest_place place;	/* the last one found: relatives have it too */
-	bool is_told;			/* why somebody could not be cloned */
+	struct cow_clones *clones;                /* the guard's */
+	struct saved_pages saved[COW_CLONES_MAX]; /* what each has not got */
+	struct guest_place place;                 /* the last one found: relatives have it too */
+	bool is_told;                             /* why somebody could not be cloned */
 };
 
 static uint64_t worth(const struct dump *d)
@@ -112,8 +110,8 @@ static const char *obstacle(const struct process *p)
 			return "it runs 32-bit code";
 		if (i == 0 && rec->syscall_user_dispatch)
 			return "its system calls are dispatched to itself";
-		if (i == 0 && rec->seccomp_mode)
-			return "it has a seccomp filter";
+		if (i == 0 && rec->pid_ns_children && rec->pid_ns_children != rec->pid_ns)
+			return "its children belong to another pid namespace";
 	}
 	return NULL;
 }
@@ -179,6 +177,8 @@ static int clone_guest(struct guest *g, const struct process *p, struct cow_clon
 	ret = guest_settle(g, stack, err);
 	if (ret)
 		return ret;
+	if (p->tasks->rec->seccomp_mode && !cow_filter_allows(g))
+		return fail(err, 0, "its seccomp filter is in the way");
 	clone->place = g->place;
 	ret = guest_clone(g, &clone->child, &clone->vchild, err);
 	return guest_leave(g, err) ?: ret;
@@ -279,7 +279,7 @@ static int clone_tree(struct dump *d, struct error *err)
  */
 static int isolate(struct dump *d, const struct process *p, const struct cow_clone *clone)
 {
-	const __u64 files[6] = {0, UINT_MAX, CLOSE_RANGE_UNSHARE};
+	const __u64 files[6] = {0, UINT_MAX, GUEST_CLOSE_FLAGS};
 	const __u64 none[6] = {0};
 	struct error err = {0};
 	long result = 0;
@@ -287,14 +287,15 @@ static int isolate(struct dump *d, const struct process *p, const struct cow_clo
 
 	ret = guest_child_call(clone->child, &clone->place, SYS_close_range, files, &result, &err);
 	if (!ret)
-		ret = guest_child_call(clone->child, &clone->place, SYS_setsid, none, &result, &err);
+		ret = guest_child_call(clone->child, &clone->place, SYS_setsid, none, &result,
+				       &err);
 	for (size_t i = 0; i < p->mm->n_vmas && !ret; i++) {
 		const struct vma *v = &p->mm->vmas[i];
 		const __u64 args[6] = {v->start, v->end - v->start};
 
 		if (v->rec->flags & VMF_MAYSHARE && v->rec->flags & VMF_WRITE)
-			ret = guest_child_call(clone->child, &clone->place, SYS_munmap, args, &result,
-					       &err);
+			ret = guest_child_call(clone->child, &clone->place, SYS_munmap, args,
+					       &result, &err);
 	}
 	if (ret)
 		log_warn(d->log, "clone %d: %s; ignoring", clone->child, err.text ?: "no memory");
@@ -316,12 +317,13 @@ static void isolate_all(struct dump *d)
 	}
 }
 
-static bool has_clones(const struct dump *d)
+static size_t count_clones(const struct dump *d)
 {
+	size_t n = 0;
+
 	for (size_t i = 0; d->cow && d->cow->clones && i < d->cow->clones->n; i++)
-		if (d->cow->clones->list[i].child)
-			return true;
-	return false;
+		n += d->cow->clones->list[i].child != 0;
+	return n;
 }
 
 int dump_snapshot(void *dump, struct error *err)
@@ -333,9 +335,9 @@ int dump_snapshot(void *dump, struct error *err)
 	if (!d->cow)
 		return 0;
 	ret = clone_tree(d, err);
-	if (ret || !has_clones(d))
+	if (ret || !count_clones(d))
 		return ret;
-	log_info(d->log, "%zu processes were cloned in %.3f ms", d->cow->clones->n,
+	log_info(d->log, "%zu processes were cloned in %.3f ms", count_clones(d),
 		 (double)(clock_ns() - start) / 1e6);
 	/* what no clone has: as it is at this moment, too */
 	ret = page_pump_run(d->pump, d, PUMP_STOPPED, err);
@@ -358,14 +360,14 @@ void dump_unsnapshot(void *dump, bool failed, struct error *err)
 	struct dump *d = dump;
 	struct error why = {0};
 
-	if (!has_clones(d))
+	if (!count_clones(d))
 		return;
 	/* a failure between clone and thaw */
 	dump_go_on(d, THAW_RUN, err);
 	cow_kill(d->cow->clones);
 	waits_deinit(d);
 	waits_note(d);
-	if (cow_reap(d->cow->clones, d->opt->pid, true, d->opt->timeout, deadline_of, d, d->log, &why))
+	if (cow_reap(d->cow->clones, d->opt->pid, true, REAP_SECONDS, deadline_of, d, d->log, &why))
 		log_warn(d->log, "a clone could not be taken away: %s; ignoring",
 			 why.text ?: "no memory");
 	error_deinit(&why);

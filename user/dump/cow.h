@@ -62,6 +62,11 @@ uint64_t cow_private_bytes(pid_t pid);
  */
 bool cow_has_room(pid_t pid, uint64_t bytes, char **ret_why);
 
+/* --- cow-filter.c ---------------------------------------------------------- */
+
+/* Do the seccomp filters of @g, which is settled, let all our calls pass, those of the way back too? */
+bool cow_filter_allows(const struct guest *g);
+
 /* --- cow-reap.c ------------------------------------------------------------ */
 
 /* Kills the clones, which are ours, and waits until their memory is free. */

@@ -48,8 +48,9 @@ int saved_pages_read(struct saved_pages *saved, const struct process *process, u
 	ret = list_ranges(saved, &src, most, err);
 	if (!ret && saved->size) {
 		saved->data = malloc(saved->size);
-		ret = !saved->data ? fail(err, ENOMEM, "no memory") :
-				     page_source_read(&src, saved->ranges, saved->n, saved->data, err);
+		ret = !saved->data
+			      ? fail(err, ENOMEM, "no memory")
+			      : page_source_read(&src, saved->ranges, saved->n, saved->data, err);
 	}
 	page_source_close(&src);
 	if (ret)

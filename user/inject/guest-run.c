@@ -11,7 +11,7 @@
 #include "lib/err.h"
 
 /* How long to sleep at most where SIGCHLD, which is blocked, announces a stop. */
-#define STEP_NS 5000000
+#define STEP_NS      5000000
 #define SYSCALL_STOP (SIGTRAP | 0x80)
 
 static int stop_of(int status, int *ret_signal)
@@ -41,9 +41,10 @@ int guest_wait(pid_t tid, long long deadline_ns, int *ret_signal, struct error *
 	for (;;) {
 		siginfo_t si = {0};
 
-		if (waitid(P_PID, (id_t)tid, &si, WSTOPPED | WEXITED | WNOWAIT | WNOHANG | __WALL) < 0)
-			return fail(err, errno == ECHILD ? ESRCH : errno, "cannot wait for thread %d",
-				    tid);
+		if (waitid(P_PID, (id_t)tid, &si, WSTOPPED | WEXITED | WNOWAIT | WNOHANG | __WALL) <
+		    0)
+			return fail(err, errno == ECHILD ? ESRCH : errno,
+				    "cannot wait for thread %d", tid);
 		if (si.si_pid && (si.si_code == CLD_TRAPPED || si.si_code == CLD_STOPPED))
 			return stop_of(si.si_status, ret_signal);
 		if (si.si_pid)

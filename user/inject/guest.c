@@ -19,11 +19,11 @@
 #include "lib/clock.h"
 #include "lib/err.h"
 
-#define CALL_NS	      10000000000ll
-#define KERNEL_SIGSET 8 /* bytes of the kernel's sigset_t */
-#define NO_PID	      INT_MAX /* of nobody's child */
+#define CALL_NS       10000000000ll
+#define KERNEL_SIGSET 8       /* bytes of the kernel's sigset_t */
+#define NO_PID        INT_MAX /* of nobody's child */
 #define SEARCH_CHUNK  65536
-#define RSEQ_CS	      8 /* offset of rseq_cs in struct rseq */
+#define RSEQ_CS       8 /* offset of rseq_cs in struct rseq */
 
 #ifndef PTRACE_GET_RSEQ_CONFIGURATION
 #define PTRACE_GET_RSEQ_CONFIGURATION 0x420f
@@ -54,10 +54,10 @@ static const char mark_text[24] = "crbpf: frames of calls\n";
 
 /* Where the frames lie behind the mark. */
 struct layout {
-	size_t wait;	/* after the clone: waits for the child */
-	size_t back;	/* after that, and after any other call: back to where it was */
-	size_t child;	/* the child's own: exit_group */
-	size_t size;	/* of all, in whole pages */
+	size_t wait;  /* after the clone: waits for the child */
+	size_t back;  /* after that, and after any other call: back to where it was */
+	size_t child; /* the child's own: exit_group */
+	size_t size;  /* of all, in whole pages */
 };
 
 static struct layout layout_of(const struct guest *g)
@@ -82,8 +82,9 @@ static void leave_rseq(struct guest *g)
 	__u64 at;
 
 	if (ptrace(PTRACE_GET_RSEQ_CONFIGURATION, g->tid, (void *)sizeof(rseq), &rseq) <= 0 ||
-	    !rseq.pointer || pread(g->mem, &at, sizeof(at), (off_t)rseq.pointer + RSEQ_CS) != sizeof(at) ||
-	    !at || pread(g->mem, &section, sizeof(section), (off_t)at) != sizeof(section))
+	    !rseq.pointer ||
+	    pread(g->mem, &at, sizeof(at), (off_t)rseq.pointer + RSEQ_CS) != sizeof(at) || !at ||
+	    pread(g->mem, &section, sizeof(section), (off_t)at) != sizeof(section))
 		return;
 	regs_leave_rseq(&g->saved, section.start, section.length, section.abort);
 }
@@ -104,8 +105,8 @@ int guest_open(struct guest *g, pid_t pid, pid_t tid, bool (*repeats)(const stru
 		return ret;
 	if (arch_frame_obstacle(&g->saved))
 		return fail(err, 0, "%s", arch_frame_obstacle(&g->saved));
-	if (!arch_restart_survives &&
-	    ((repeats && repeats(&g->work)) || regs_rewind_syscall(&g->work) == -ERESTART_RESTARTBLOCK))
+	if (!arch_restart_survives && ((repeats && repeats(&g->work)) ||
+				       regs_rewind_syscall(&g->work) == -ERESTART_RESTARTBLOCK))
 		return fail(err, 0, "it sleeps in a call");
 	if (ptrace(PTRACE_GETSIGMASK, tid, (void *)KERNEL_SIGSET, &g->mask) < 0)
 		return fail(err, errno, "cannot read its signal mask");
@@ -119,8 +120,8 @@ void guest_search(struct guest *g, __u64 start, __u64 end)
 	_cleanup_free_ char *text = malloc(SEARCH_CHUNK + GADGET_MAX);
 
 	while (text && start < end && !(g->place.gadgets.call && g->place.gadgets.sigreturn)) {
-		size_t want = end - start < SEARCH_CHUNK + GADGET_MAX ? end - start :
-								       SEARCH_CHUNK + GADGET_MAX;
+		size_t want = end - start < SEARCH_CHUNK + GADGET_MAX ? end - start
+								      : SEARCH_CHUNK + GADGET_MAX;
 		ssize_t got = pread(g->mem, text, want, (off_t)start);
 
 		if (got <= 0)
@@ -138,14 +139,16 @@ bool guest_has_gadgets(const struct guest *g)
 
 	if (!want->call || !want->sigreturn ||
 	    pread(g->mem, call, sizeof(call), (off_t)want->call) != sizeof(call) ||
-	    pread(g->mem, sigreturn, sizeof(sigreturn), (off_t)want->sigreturn) != sizeof(sigreturn))
+	    pread(g->mem, sigreturn, sizeof(sigreturn), (off_t)want->sigreturn) !=
+		    sizeof(sigreturn))
 		return false;
 	arch_find_gadgets(call, sizeof(call), want->call, &a);
 	arch_find_gadgets(sigreturn, sizeof(sigreturn), want->sigreturn, &b);
 	return a.call == want->call && b.sigreturn == want->sigreturn;
 }
 
-/* Are the pages at @start those of an earlier visit, with @size bytes of room, and the thread far from them? */
+/* Are the pages at @start those of an earlier visit, with @size bytes of room, and the thread far
+ * from them? */
 static bool is_ours(const struct guest *g, __u64 start, size_t size, size_t *ret_size)
 {
 	struct mark mark;
@@ -230,7 +233,8 @@ int guest_settle(struct guest *g, __u64 stack, struct error *err)
 
 /* --- calls ----------------------------------------------------------------- */
 
-/* Registers first, then the mask; and back the other way round: else a killed crbpf leaves it deaf. */
+/* Registers first, then the mask; and back the other way round: else a killed crbpf leaves it deaf.
+ */
 static int go_away(struct guest *g, struct error *err)
 {
 	const __u64 all = ~0ull;
@@ -316,12 +320,35 @@ int guest_call(struct guest *g, long nr, const __u64 args[6], long *ret_result, 
 	return make_call(g, layout_of(g).back, nr, args, NULL, ret_result, err);
 }
 
+#define CLONE_ARGS(g_, l_)                                                                         \
+	{                                                                                          \
+		CLONE_PARENT_SETTID | CLONE_FILES, (g_)->place.start + (l_)->child,                \
+			(g_)->place.start + (l_)->wait + arch_frame_first_arg()                    \
+	}
+
+size_t guest_list_calls(const struct guest *g, struct guest_call *calls)
+{
+	const struct layout l = layout_of(g);
+	const struct guest_call list[] = {
+		{SYS_clone, CLONE_ARGS(g, &l)},
+		{SYS_wait4, {NO_PID, 0, __WALL}},
+		{SYS_wait4, {NO_PID, 0, __WALL | WNOHANG}},
+		{SYS_rt_sigreturn, {0}},
+		{SYS_exit_group, {0}},
+		{SYS_close_range, {0, UINT_MAX, GUEST_CLOSE_FLAGS}},
+		{SYS_setsid, {0}},
+		{SYS_munmap, {0, l.size}},
+	};
+
+	memcpy(calls, list, sizeof(list));
+	return sizeof(list) / sizeof(list[0]);
+}
+
 int guest_clone(struct guest *g, pid_t *ret_child, pid_t *ret_vpid, struct error *err)
 {
 	const long plain = PTRACE_O_TRACESYSGOOD;
 	struct layout l = layout_of(g);
-	const __u64 args[6] = {CLONE_PARENT_SETTID | CLONE_FILES, g->place.start + l.child,
-			       g->place.start + l.wait + arch_frame_first_arg()};
+	const __u64 args[6] = CLONE_ARGS(g, &l);
 	long result = 0;
 	int ret;
 
@@ -331,7 +358,8 @@ int guest_clone(struct guest *g, pid_t *ret_child, pid_t *ret_vpid, struct error
 	ret = make_call(g, l.wait, SYS_clone, args, ret_child, &result, err);
 	(void)ptrace(PTRACE_SETOPTIONS, g->tid, NULL, (void *)plain);
 	if (*ret_child)
-		(void)ptrace(PTRACE_SETOPTIONS, *ret_child, NULL, (void *)(plain | PTRACE_O_EXITKILL));
+		(void)ptrace(PTRACE_SETOPTIONS, *ret_child, NULL,
+			     (void *)(plain | PTRACE_O_EXITKILL));
 	if (ret)
 		return ret;
 	if (result < 0)

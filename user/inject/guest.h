@@ -60,6 +60,17 @@ bool guest_has_gadgets(const struct guest *g);
  */
 int guest_settle(struct guest *g, __u64 stack, struct error *err);
 
+/* A system call. */
+struct guest_call {
+	long nr;
+	__u64 args[6];
+};
+
+/* What close_range is told in a clone: CLOSE_RANGE_UNSHARE, which older headers lack. */
+#define GUEST_CLOSE_FLAGS 2u
+/* All the calls of a clone and of the ways back: into @calls, with room for GUEST_CALLS. Returns their number. */
+#define GUEST_CALLS 8
+size_t guest_list_calls(const struct guest *g, struct guest_call *calls);
 /* Makes the call. Returns 0 or -errno; *@ret_result is the call's. -EAGAIN: a signal came first. */
 int guest_call(struct guest *g, long nr, const __u64 args[6], long *ret_result, struct error *err);
 /*

@@ -8,7 +8,8 @@
 #include "arch/regset.h"
 #include "lib/err.h"
 
-#define REGSET_FIRST_ROOM 1024
+/* Enough for AVX-512, so that it is asked for once. */
+#define REGSET_FIRST_ROOM 4096
 /* ZA of the longest vectors that the architecture allows is 64 KB. */
 #define REGSET_MAX_ROOM (1 << 20)
 

@@ -186,6 +186,9 @@ int dump_describe(void *dump, struct error *err)
 
 	/* What an earlier dump left here would be read together with ours. */
 	ret = ret ?: image_dir_clear(d->dir, err);
+	/* A tree that is to run on does not wait for files. */
+	if (d->opt->leave_running)
+		image_dir_hold(d->dir);
 	ret = ret ?: describe_pstree(d) ?: describe_files(d);
 	for (size_t i = 0; i < d->snap.n_fdtables && !ret; i++)
 		ret = describe_table(d, &d->snap.fdtables[i]);

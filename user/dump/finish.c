@@ -60,8 +60,10 @@ static int write_inventory(struct dump *d, struct error *err)
 /* All images on the disk, and only then the one that says so; then the sums of all. */
 static int complete(struct dump *d, struct error *err)
 {
-	int ret = d->opt->cpu_cap ? cpucap_write(d->dir, err) : 0;
+	int ret = image_dir_release(d->dir, err);
 
+	if (!ret && d->opt->cpu_cap)
+		ret = cpucap_write(d->dir, err);
 	if (!ret)
 		ret = image_dir_sync(d->dir, err);
 	if (!ret)

@@ -156,6 +156,7 @@ void image_dir_discard(struct image_dir *dir)
 {
 	for (size_t i = dir->n_made; i-- > 0;)
 		unlinkat(dir->fd, dir->made[i], 0);
+	image_dir_drop_held(dir);
 	forget_made(dir);
 }
 
@@ -163,6 +164,7 @@ void image_dir_close(struct image_dir *dir)
 {
 	if (!dir)
 		return;
+	image_dir_drop_held(dir);
 	forget_made(dir);
 	pthread_mutex_destroy(&dir->lock);
 	if (dir->fd >= 0)

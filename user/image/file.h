@@ -5,6 +5,7 @@
 /* What the files of this directory know of an image, and nobody else. */
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "image/image.h"
@@ -27,6 +28,9 @@ struct image_dir {
 	size_t n_synced; /* of those, flushed to the disk */
 	struct noted_sum *noted; /* owned; under the lock */
 	size_t n_noted;
+	bool holds;           /* image_dir_hold */
+	struct image **held;  /* finished but for their files; owned; under the lock */
+	size_t n_held;
 };
 
 struct image {
@@ -34,13 +38,14 @@ struct image {
 	enum image_type type;
 	const struct image_info *info;
 	char *name; /* for messages, and to create it; owned */
-	int fd;     /* -1 until the first entry is written */
+	int fd;     /* -1 until the first entry is written to the file */
 	/*
 	 * Writing: what is not written yet. Reading: a window of the file that begins at
 	 * start; size is what it holds, at the place in it that comes next.
 	 */
 	struct buf buf;
 	int failed; /* writing: the first error */
+	bool is_begun; /* writing: there is an entry */
 	size_t at;
 	unsigned long long start, file_size;
 	unsigned long long n_entries;
@@ -48,6 +53,8 @@ struct image {
 
 /* Opens a new file of that name for writing, noted as made here. Returns it, or -errno. */
 int image_dir_make(struct image_dir *dir, const char *name, struct error *err);
+/* Frees images that wait for their files. */
+void image_dir_drop_held(struct image_dir *dir);
 /* Removes a file, if there is one. */
 int image_dir_remove(struct image_dir *dir, const char *name, struct error *err);
 

@@ -150,6 +150,13 @@ bool image_parse_name(const char *name, enum image_type *ret_type, unsigned long
 int image_dir_open(struct image_dir **ret, const char *path, struct error *err);
 /* The directory's descriptor (borrowed). */
 int image_dir_fd(const struct image_dir *dir);
+/*
+ * From now on files of finished images are written by image_dir_release, as long as they are
+ * small: nobody waits for them meanwhile.
+ */
+void image_dir_hold(struct image_dir *dir);
+/* Writes what was held back, and ends it. Returns 0 or -errno. */
+int image_dir_release(struct image_dir *dir, struct error *err);
 /* Does it hold a finished checkpoint (an inventory)? */
 bool image_dir_is_complete(struct image_dir *dir);
 /*

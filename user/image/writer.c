@@ -19,7 +19,7 @@ int image_create(struct image_dir *dir, enum image_type type, unsigned long long
 	int code;
 
 	image_name(name, type, number);
-	code = image_dir_remove(dir, name, err);
+	code = dir->holds ? 0 : image_dir_remove(dir, name, err);
 	if (code)
 		return code;
 	image = calloc(1, sizeof(*image));
@@ -52,23 +52,29 @@ static int write_all(const struct image *image, const void *data, size_t n, stru
 	return 0;
 }
 
+/* The file is made when there is something to write into it. */
 static int flush(struct image *image, struct error *err)
 {
-	int ret = write_all(image, image->buf.data, image->buf.size, err);
+	int ret = 0;
 
+	if (image->fd < 0 && image->dir->holds)
+		ret = image_dir_remove(image->dir, image->name, err);
+	if (image->fd < 0 && !ret)
+		image->fd = image_dir_make(image->dir, image->name, err);
+	if (image->fd < 0)
+		return ret ?: image->fd;
+	ret = write_all(image, image->buf.data, image->buf.size, err);
 	image->buf.size = 0;
 	return ret;
 }
 
-/* The file and its magics, once there is something to write. */
+/* The magics, once there is an entry. */
 static int begin(struct image *image, struct error *err)
 {
 	const __u32 magics[] = {image->info->head_magic, image->info->magic};
 	size_t skip = magics[0] ? 0 : 1;
 
-	image->fd = image_dir_make(image->dir, image->name, err);
-	if (image->fd < 0)
-		return image->fd;
+	image->is_begun = true;
 	if (buf_add(&image->buf, magics + skip, (2 - skip) * sizeof(__u32)))
 		return fail(err, ENOMEM, "cannot write %s", image->name);
 	return 0;
@@ -88,7 +94,7 @@ static int add_message(struct image *image, const ProtobufCMessage *msg, struct 
 	if (size > INT32_MAX)
 		return fail(err, EFBIG, "cannot write %s: an entry of %zu bytes", image->name,
 			    size);
-	if (image->fd < 0) {
+	if (!image->is_begun) {
 		ret = begin(image, err);
 		if (ret)
 			return ret;
@@ -113,7 +119,7 @@ static int add_bytes(struct image *image, const void *data, size_t n, struct err
 {
 	int ret;
 
-	if (image->fd < 0)
+	if (!image->is_begun)
 		return fail(err, 0, "cannot write %s: bytes without an entry", image->name);
 	if (n < FLUSH_SIZE && image->buf.size + n < 2 * FLUSH_SIZE) {
 		if (buf_add(&image->buf, data, n))
@@ -131,6 +137,64 @@ int image_add_bytes(struct image *image, const void *data, size_t n, struct erro
 	return image->failed;
 }
 
+static void image_free(struct image *image)
+{
+	buf_deinit(&image->buf);
+	free(image->name);
+	free(image);
+}
+
+/* Keeps it for image_dir_release. */
+static int hold(struct image *image, struct error *err)
+{
+	struct image_dir *dir = image->dir;
+	struct image **slot;
+
+	pthread_mutex_lock(&dir->lock);
+	slot = array_add(dir->held, dir->n_held);
+	if (slot)
+		*slot = image;
+	pthread_mutex_unlock(&dir->lock);
+	if (slot)
+		return 0;
+	fail(err, ENOMEM, "cannot write %s", image->name);
+	image_free(image);
+	return -ENOMEM;
+}
+
+void image_dir_hold(struct image_dir *dir)
+{
+	dir->holds = true;
+}
+
+int image_dir_release(struct image_dir *dir, struct error *err)
+{
+	int ret = 0;
+
+	dir->holds = false;
+	for (size_t i = 0; i < dir->n_held; i++) {
+		struct image *image = dir->held[i];
+
+		if (!ret)
+			ret = image_dir_remove(dir, image->name, err);
+		image->failed = image->failed ?: ret;
+		ret = image_finish(image, err) ?: ret;
+	}
+	free(dir->held);
+	dir->held = NULL;
+	dir->n_held = 0;
+	return ret;
+}
+
+void image_dir_drop_held(struct image_dir *dir)
+{
+	for (size_t i = 0; i < dir->n_held; i++)
+		image_free(dir->held[i]);
+	free(dir->held);
+	dir->held = NULL;
+	dir->n_held = 0;
+}
+
 int image_finish(struct image *image, struct error *err)
 {
 	int ret;
@@ -138,14 +202,14 @@ int image_finish(struct image *image, struct error *err)
 	if (!image)
 		return 0;
 	ret = image->failed;
-	if (!ret && image->fd >= 0)
+	if (!ret && image->fd < 0 && image->dir && image->dir->holds)
+		return hold(image, err);
+	if (!ret && image->is_begun)
 		ret = flush(image, err);
 	/* Some filesystems report a full disk only here. */
 	if (image->fd >= 0 && close(image->fd) && !ret)
 		ret = fail(err, errno, "cannot write %s", image->name);
-	buf_deinit(&image->buf);
-	free(image->name);
-	free(image);
+	image_free(image);
 	return ret;
 }
 

@@ -44,6 +44,8 @@ struct regs {
 
 /* --- regs.c ------------------------------------------------------------- */
 
+/* Learns of the processor what takes time to learn, before anything stands still. */
+void regs_prepare(void);
 /*
  * Reads every regset of arch_regsets[] that thread @tid (in a ptrace stop) has.
  * Returns 0 or -errno; @regs then holds nothing. regs_deinit frees it.

@@ -45,6 +45,10 @@ const struct regset_info arch_regsets[] = {
 };
 const size_t arch_n_regsets = sizeof(arch_regsets) / sizeof(arch_regsets[0]);
 
+void regs_prepare(void)
+{
+}
+
 static struct user_regs_struct *general(const struct regs *regs)
 {
 	return regs->set[0].data;

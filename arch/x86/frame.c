@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "arch/frame.h"
 
-#include <cpuid.h>
 #include <elf.h>
 #include <linux/audit.h>
 #include <signal.h>
@@ -10,13 +9,12 @@
 #include <ucontext.h>
 
 #include "arch/regset.h"
+#include "arch/x86/xstate.h"
 
-#define CPUID_XSTATE      13
 #define XSTATE_MIN        576 /* FXSAVE area and header */
 #define XSTATE_BV         512 /* offset of the header, whose first word says what is in use */
 #define XSTATE_SW         464 /* offset of struct fpx_sw */
 #define XSTATE_FIRST      2   /* component that is not part of the FXSAVE area */
-#define XSTATE_COMPONENTS 63
 #define FP_MAGIC1         0x46505853u
 #define FP_MAGIC2         0x46505845u
 /* arch/x86/include/uapi/asm/ucontext.h */
@@ -80,14 +78,12 @@ const char *arch_frame_obstacle(const struct regs *regs)
 /* Bytes up to the end of the last component in use. */
 static size_t xstate_size(const struct regset *set)
 {
-	unsigned int size, offset, ecx, edx;
-	size_t end = XSTATE_MIN;
+	size_t size, offset, end = XSTATE_MIN;
 	__u64 used;
 
 	memcpy(&used, (char *)set->data + XSTATE_BV, sizeof(used));
 	for (unsigned int bit = XSTATE_FIRST; bit < XSTATE_COMPONENTS; bit++) {
-		if (!(used >> bit & 1) ||
-		    !__get_cpuid_count(CPUID_XSTATE, bit, &size, &offset, &ecx, &edx))
+		if (!(used >> bit & 1) || !xstate_locate(bit, &offset, &size))
 			continue;
 		if (offset + size > end && offset + size <= set->size)
 			end = offset + size;

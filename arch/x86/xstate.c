@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <cpuid.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,7 +34,6 @@
 #define XFEATURE_FP_SSE 3ULL
 /* Shadow stacks: supervisor state, which never shows in the uncompacted format. */
 #define XFEATURE_CET  (3ULL << 11)
-#define XFEATURES_MAX 63
 
 #define CPUID_XSTATE 0xd
 
@@ -64,20 +64,42 @@ static const struct component components[] = {
 };
 #define N_COMPONENTS (sizeof(components) / sizeof(components[0]))
 
-/* Where this processor keeps component @bit. False if it has none or the kernel does not use it. */
-static bool locate(unsigned int bit, size_t *ret_offset, size_t *ret_size)
+/*
+ * Where the processor keeps its components. Asked once: a hypervisor answers CPUID itself, and
+ * takes its time, while the threads whose registers are looked at stand still.
+ */
+static struct place {
+	size_t offset, size;
+} places[XSTATE_COMPONENTS];
+static pthread_once_t places_once = PTHREAD_ONCE_INIT;
+
+static void find_places(void)
 {
 	unsigned int eax, ebx, ecx, edx;
 	unsigned long long enabled;
 
 	if (!__get_cpuid_count(CPUID_XSTATE, 0, &eax, &ebx, &ecx, &edx))
-		return false;
+		return;
 	enabled = (unsigned long long)edx << 32 | eax;
-	if (!(enabled >> bit & 1) || !__get_cpuid_count(CPUID_XSTATE, bit, &eax, &ebx, &ecx, &edx))
+	for (unsigned int bit = 2; bit < XSTATE_COMPONENTS; bit++)
+		if (enabled >> bit & 1 &&
+		    __get_cpuid_count(CPUID_XSTATE, bit, &eax, &ebx, &ecx, &edx) && ebx >= XSTATE_MIN)
+			places[bit] = (struct place){ebx, eax};
+}
+
+void regs_prepare(void)
+{
+	pthread_once(&places_once, find_places);
+}
+
+bool xstate_locate(unsigned int bit, size_t *ret_offset, size_t *ret_size)
+{
+	pthread_once(&places_once, find_places);
+	if (bit >= XSTATE_COMPONENTS || !places[bit].size)
 		return false;
-	*ret_offset = ebx;
-	*ret_size = eax;
-	return eax && ebx >= XSTATE_MIN;
+	*ret_offset = places[bit].offset;
+	*ret_size = places[bit].size;
+	return true;
 }
 
 /* Bytes of the whole set for all that XCR0 enables. */
@@ -132,7 +154,7 @@ static int lists_to_message(UserX86XsaveEntry *xsave, const struct regset *set)
 		void **list = (void **)((char *)xsave + c->list_at);
 		size_t offset, size;
 
-		if (!locate(c->bit, &offset, &size) || size != c->size || offset + size > set->size)
+		if (!xstate_locate(c->bit, &offset, &size) || size != c->size || offset + size > set->size)
 			continue;
 		*list = message_copy(data + offset, size);
 		if (!*list)
@@ -149,11 +171,11 @@ static int others_to_message(ThreadInfoX86 *info, const struct regset *set)
 	const char *data = set->data;
 	__u64 in_use = load64(data + XSTATE_BV) & ~(XFEATURE_FP_SSE | XFEATURE_CET);
 
-	for (unsigned int bit = 2; bit < XFEATURES_MAX; bit++) {
+	for (unsigned int bit = 2; bit < XSTATE_COMPONENTS; bit++) {
 		size_t offset, size;
 		int code;
 
-		if (!(in_use >> bit & 1) || listed(bit) || !locate(bit, &offset, &size) ||
+		if (!(in_use >> bit & 1) || listed(bit) || !xstate_locate(bit, &offset, &size) ||
 		    offset + size > set->size)
 			continue;
 		code = message_add_regset(&info->regsets, &info->n_regsets,
@@ -218,7 +240,7 @@ static int put(struct regset *set, unsigned int bit, const void *from, size_t n,
 {
 	size_t offset, size;
 
-	if (!locate(bit, &offset, &size) || offset + size > set->size) {
+	if (!xstate_locate(bit, &offset, &size) || offset + size > set->size) {
 		if (is_zero(from, n))
 			return 0;
 		return fail(err, EOPNOTSUPP, "cannot set %s that this processor has not got", name);
@@ -258,7 +280,7 @@ static int others_from_message(struct regset *set, const ThreadInfoX86 *info, __
 		unsigned int bit = entry->note >> 16;
 		int code;
 
-		if ((entry->note & 0xffff) != NT_X86_XSTATE || bit < 2 || bit >= XFEATURES_MAX ||
+		if ((entry->note & 0xffff) != NT_X86_XSTATE || bit < 2 || bit >= XSTATE_COMPONENTS ||
 		    listed(bit))
 			continue;
 		code = put(set, bit, entry->data.data, entry->data.len, "extended registers",

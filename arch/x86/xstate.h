@@ -4,10 +4,16 @@
 
 /* NT_X86_XSTATE to and from the image: the FXSAVE area, and a list per component after it. */
 
+#include <stdbool.h>
+#include <stddef.h>
+
 struct error;
 struct regs;
 typedef struct ThreadInfoX86 ThreadInfoX86;
 
+#define XSTATE_COMPONENTS 63
+/* Where this processor keeps component @bit. False if it has none or the kernel does not use it. */
+bool xstate_locate(unsigned int bit, size_t *ret_offset, size_t *ret_size);
 /* Fills info->fpregs and, for components that CRIU has no list for, info->regsets. 0 or -errno. */
 int xstate_to_message(ThreadInfoX86 *info, const struct regs *regs, struct error *err);
 /* Adds the set, from a message that nobody has checked. 0 or -errno. */

@@ -43,6 +43,7 @@ int dump_probe(void *dump, struct error *err)
 	int ret;
 
 	d->stats.start_ns = clock_ns();
+	regs_prepare();
 	ret = open_directory(d, err);
 	if (!ret)
 		ret = freezer_create(&d->freezer, d->opt->pid, d->log, err);

@@ -35,6 +35,7 @@ struct regfile_source {
 	uint64_t pos;
 	int fd;              /* of this process, for the content of a deleted file; -1 */
 	bool wants_build_id; /* it is mapped, or executed */
+	bool is_present;     /* its path is known to lead to it */
 	bool is_label;       /* its kind makes the object anew: the path need not lead to it */
 };
 

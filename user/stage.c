@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "stage.h"
 
+#include <stdio.h>
+
 #include "lib/clock.h"
 #include "lib/err.h"
 #include "lib/log.h"
@@ -13,9 +15,19 @@ static int stage_enter(const struct stage *stage, void *work, const struct stage
 
 	if (!ret)
 		ret = stage->enter(work, err);
-	log_info(log, "%s: %s in %.3f ms", stage->name, ret ? "failed" : "done",
-		 (double)(clock_ns() - start) / 1e6);
+	start = clock_ns() - start;
+	log_info(log, "%s: %s in %.3f ms", stage->name, ret ? "failed" : "done", (double)start / 1e6);
+	if (hook && hook->times && hook->times->n < STAGES_MAX) {
+		hook->times->list[hook->times->n].name = stage->name;
+		hook->times->list[hook->times->n++].ns = start;
+	}
 	return ret;
+}
+
+void stage_times_print(const struct stage_times *times)
+{
+	for (size_t i = 0; i < times->n; i++)
+		printf("stage %s: %lld us\n", times->list[i].name, times->list[i].ns / 1000);
 }
 
 int stages_run(const struct stage *stages, size_t n, void *work, const struct stage_hook *hook,

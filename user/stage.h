@@ -26,10 +26,23 @@ struct stage {
 	void (*leave)(void *work, bool failed, struct error *err);
 };
 
+#define STAGES_MAX 16
+/* How long each stage took to be entered. */
+struct stage_times {
+	size_t n;
+	struct {
+		const char *name;
+		long long ns;
+	} list[STAGES_MAX];
+};
+/* A line for each, in microseconds, to standard output: for --display-stats. */
+void stage_times_print(const struct stage_times *times);
+
 /* Where action scripts and notifications hang: called before a stage is entered and after it is left. */
 struct stage_hook {
 	int (*before)(void *arg, const struct stage *stage, struct error *err);
 	void *arg;
+	struct stage_times *times;	/* filled; NULL: nobody asks */
 };
 
 /*

@@ -25,7 +25,7 @@ static int before_stage(void *dump, const struct stage *stage, struct error *err
 int dump_run(const struct options *opt, struct log *log, struct error *err)
 {
 	struct dump d = { .opt = opt, .log = log, .err = err };
-	const struct stage_hook hook = { .before = before_stage, .arg = &d };
+	const struct stage_hook hook = { .before = before_stage, .arg = &d, .times = &d.stats.stages };
 	int ret;
 
 	interrupt_block(&d.interrupt);

@@ -16,6 +16,7 @@
 #include "lib/buf.h"
 #include "lib/interrupt.h"
 #include "snapshot.h"
+#include "stage.h"
 
 typedef struct FileEntry FileEntry;
 typedef struct FownEntry FownEntry;
@@ -40,6 +41,7 @@ struct dump_stats {
 	long long start_ns, freeze_ns, frozen_ns, memory_ns, thaw_ns, write_ns;	/* moments, CLOCK_MONOTONIC */
 	uint64_t pages_scanned, pages_written, pages_zero;
 	uint64_t shared_scanned, shared_written;
+	struct stage_times stages;
 };
 
 /* Memory of an object that several mappings or descriptors have: stored once, as pagemap-shmem-@shmid. */

@@ -138,6 +138,7 @@ static void print_stats(const struct dump_stats *s)
 	       micros(s->memory_ns, s->write_ns), (unsigned long long)s->pages_scanned,
 	       (unsigned long long)s->pages_written, (unsigned long long)s->pages_zero,
 	       (unsigned long long)s->shared_written);
+	stage_times_print(&s->stages);
 }
 
 void dump_settle(struct dump *d, struct error *err)

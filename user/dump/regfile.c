@@ -212,7 +212,7 @@ static int add_build_id(struct dump *d, RegFileEntry *reg, const struct regfile_
 int regfile_describe(struct dump *d, FileEntry *entry, const struct regfile_source *src,
 		     FownEntry *fown)
 {
-	enum fileref_state state = fileref_state(&src->ref);
+	enum fileref_state state = src->is_present ? FILEREF_PRESENT : fileref_state(&src->ref);
 	RegFileEntry *reg = dump_message(d, &reg_file_entry__descriptor);
 	const char *hint, *why = fileref_obstacle(d->opt, state, &hint);
 	int rc = 0;

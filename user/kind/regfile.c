@@ -180,7 +180,8 @@ static int describe(struct dump *d, struct file *f, FileEntry *entry)
 	if (!fown)
 		return fail(d->err, ENOMEM, "cannot describe it");
 	source_of(f, proc, sizeof(proc), &src);
-	if (fileref_state(&src.ref) != FILEREF_PRESENT) {
+	src.is_present = fileref_state(&src.ref) == FILEREF_PRESENT;
+	if (!src.is_present) {
 		src.fd = file_copy(f, d->err);
 		if (src.fd < 0)
 			return src.fd;

@@ -69,6 +69,7 @@ static void print_stats(const struct restore_stats *stats)
 	       (unsigned long long)stats->pages_compared, (unsigned long long)stats->pages_shared,
 	       (unsigned long long)stats->pages_restored, stats->fork_ns / 1000,
 	       (stats->end_ns - stats->start_ns) / 1000);
+	stage_times_print(&stats->stages);
 }
 
 void finish_report(struct restore *r)

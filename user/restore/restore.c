@@ -75,12 +75,13 @@ static void restore_deinit(struct restore *r)
 int restore_run(const struct options *opt, struct log *log, struct error *err)
 {
 	struct restore r;
+	const struct stage_hook hook = {.times = &r.stats.stages};
 	pid_t root;
 	int ret;
 
 	restore_init(&r, opt, log, err);
 	ret = stages_run(restore_stages, sizeof(restore_stages) / sizeof(restore_stages[0]), &r,
-			 NULL, log, err);
+			 &hook, log, err);
 	root = ret ? -1 : r.processes[0]->pid;
 	if (!ret)
 		finish_report(&r);

@@ -17,6 +17,7 @@
 #include "image/image.h"
 #include "lib/buf.h"
 #include "lib/ids.h"
+#include "stage.h"
 
 typedef struct CoreEntry CoreEntry;
 typedef struct FdinfoEntry FdinfoEntry;
@@ -143,6 +144,7 @@ struct new_process {
 struct restore_stats {
 	long long start_ns, fork_ns, end_ns;
 	uint64_t pages_compared, pages_shared, pages_restored;
+	struct stage_times stages;
 };
 
 struct restore {

@@ -28,6 +28,8 @@ void arch_find_gadgets(const void *text, size_t size, __u64 at, struct gadgets *
 /* How many bytes an instruction sequence of arch_find_gadgets has at most. */
 #define GADGET_MAX 16
 
+/* Were calls by these frames ever made on a real processor? Where not, no program is made to. */
+extern const bool arch_frames_are_proven;
 /*
  * May a thread that sleeps in a call of which regs_rewind_syscall says
  * -ERESTART_RESTARTBLOCK, or whose call the stop has ended with -EINTR, make calls and

@@ -49,6 +49,8 @@ def cloned(images):
 
 
 def must_be_cloned(images):
+    if 'are not proven on this processor' in log_of(images):
+        raise Skipped('calls by signal frames are not proven on this processor')
     if not cloned(images):
         raise Failed('nothing was cloned: ' + ' '.join(
             line for line in log_of(images).splitlines() if 'stands still' in line))
@@ -125,6 +127,8 @@ def test_never(case):
 
 def must_be_copied(case, pid, why):
     images = case.dump(pid, *ALWAYS)
+    if 'are not proven on this processor' in log_of(images):
+        raise Skipped('calls by signal frames are not proven on this processor')
     said = [line for line in log_of(images).splitlines() if 'warning' in line and 'stands still' in line]
     if cloned(images) or len(said) != 1 or not re.search(why, said[0]):
         raise Failed(f'cloned: {cloned(images)}; said: {said}')

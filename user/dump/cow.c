@@ -51,6 +51,7 @@ int cow_prepare(struct dump *d, struct error *err)
 	int ret;
 
 	if (!d->opt->leave_running || d->opt->snapshot == SNAPSHOT_NEVER ||
+	    (!arch_frames_are_proven && d->opt->snapshot == SNAPSHOT_AUTO) ||
 	    proc_tree(d->opt->pid, &pids))
 		return 0;
 	for (size_t i = 0; i < pids.n && !is_wanted; i++)

@@ -96,6 +96,8 @@ int guest_open(struct guest *g, pid_t pid, pid_t tid, bool (*repeats)(const stru
 	int ret;
 
 	*g = (struct guest){.pid = pid, .tid = tid, .mem = -1, .deadline_ns = clock_ns() + CALL_NS};
+	if (!arch_frames_are_proven)
+		return fail(err, 0, "calls by signal frames are not proven on this processor");
 	snprintf(path, sizeof(path), "/proc/%d/mem", pid);
 	g->mem = open(path, O_RDWR | O_CLOEXEC);
 	if (g->mem < 0)

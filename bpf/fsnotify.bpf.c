@@ -219,7 +219,8 @@ static long send_event(__u32 i, void *unused)
 	r->mask = BPF_CORE_READ(info, mask);
 	r->cookie = BPF_CORE_READ(info, sync_cookie);
 	size = BPF_CORE_READ(info, name_len);
-	if (size && size < sizeof(r->name)) {
+	/* One comparison: of two the compiler makes one of size - 1, which bounds nothing on 6.1. */
+	if (size < sizeof(r->name)) {
 		bpf_probe_read_kernel(r->name, size, __builtin_preserve_access_index(&info->name));
 		r->name_size = size;
 	}

@@ -207,7 +207,7 @@ static __always_inline int send_twin(__u32 shape)
 }
 
 /* All of it. It is a shape for others if nothing but what its key holds was found. */
-static __always_inline int send_file(struct file *file, const struct twin_key *key)
+static __always_inline int send_file(struct file *file, const struct twin_key *key, bool has_key)
 {
 	struct file_record *r = &file_now.record;
 	__u64 size;
@@ -220,15 +220,15 @@ static __always_inline int send_file(struct file *file, const struct twin_key *k
 	if (control.flags & CONTROL_DETAILS)
 		file_kind();
 	if (control.part || r->detail_type || r->anon_name[0])
-		key = NULL;
-	if (key)
+		has_key = false;
+	if (has_key)
 		r->shape = twin_next(&file_twins);
 	size = add_tail(file);
 	if (size > sizeof(file_now))
 		size = sizeof(file_now);
 	if (stream_send(&r->head, RECORD_FILE, view.file, size, false))
 		return 1;
-	if (key)
+	if (has_key)
 		twin_remember(&file_twins, key);
 	return 0;
 }
@@ -246,7 +246,7 @@ static __always_inline int show_file(struct file *file)
 		if (shape)
 			return send_twin(shape);
 	}
-	return send_file(file, has_key ? &key : NULL);
+	return send_file(file, &key, has_key);
 }
 
 SEC("crbpf/task_file")

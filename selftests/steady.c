@@ -200,12 +200,27 @@ static void sleeps(void)
 	}
 }
 
+/* A call that was cut short sleeps on for the rest, as a program does that knows of signals. */
+static void naps(void)
+{
+	for (;;) {
+		struct timespec ts = {0, 20000000};
+		double start = subject_ms();
+
+		while (nanosleep(&ts, &ts))
+			must(errno == EINTR, "nanosleep: %m");
+		must(subject_ms() - start >= 20, "it slept %f ms", subject_ms() - start);
+		++*beat;
+	}
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
 } modes[] = {
 	{"memory", memory},   {"signals", signals}, {"vforks", vforks},
 	{"filtered", filtered}, {"threads", threads}, {"sleeps", sleeps},
+	{"naps", naps},
 };
 
 int main(int argc, char **argv)

@@ -87,11 +87,24 @@ static void *tick_thread(void *counter)
 	tick(counter);
 }
 
+static bool all_tick(const struct board *board, int threads, int children)
+{
+	for (int i = 0; i <= children; i++)
+		if (!board->ticks[i])
+			return false;
+	for (int i = 1; i < threads; i++)
+		if (!board->ticks[32 + i])
+			return false;
+	return true;
+}
+
 /* A child with @threads threads and @children children, all counting. */
 static pid_t spawn_tree(struct board *board, int threads, int children)
 {
 	pid_t pid = fork();
 
+	for (int i = 0; pid && i < 1000 && !all_tick(board, threads, children); i++)
+		sleep_ms(10);
 	if (pid)
 		return pid;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -102,22 +102,26 @@ static int say(enum libbpf_print_level level, const char *fmt, va_list args)
 	return level == LIBBPF_WARN ? vfprintf(stderr, fmt, args) : 0;
 }
 
-/* Loads once more, with standard error in a file: what libbpf has to say goes into @a. */
+/*
+ * Loads once more, with standard error in a file: what libbpf has to say goes into @a. Of a long
+ * log the end: there the verifier gives its reason.
+ */
 static void add_words(struct answer *a)
 {
 	_cleanup_close_ int fd = memfd_create("words", MFD_CLOEXEC);
 	struct programs programs;
 	struct error err = { 0 };
-	size_t at = strlen(a->detail);
-	ssize_t n;
+	size_t at = strlen(a->detail), room = sizeof(a->detail) - at;
+	off_t size;
 
-	if (fd < 0 || at + 3 >= sizeof(a->detail) || dup2(fd, STDERR_FILENO) < 0)
+	if (fd < 0 || room <= 3 || dup2(fd, STDERR_FILENO) < 0)
 		return;
+	room -= 3;
 	libbpf_set_print(say);
 	programs_init(&programs);
 	if (programs_load(&programs, COLLECT_ALL | PROGRAMS_EXPLAIN, &err)) {
-		n = pread(fd, a->detail + at + 2, sizeof(a->detail) - at - 3, 0);
-		if (n > 0)
+		size = lseek(fd, 0, SEEK_END);
+		if (pread(fd, a->detail + at + 2, room, size > (off_t)room ? size - (off_t)room : 0) > 0)
 			memcpy(a->detail + at, ": ", 2);
 		/* A verifier's log has many lines; they are one here. */
 		for (char *s = a->detail + at; *s; s++)

@@ -260,6 +260,25 @@ class Case:
                 raise Failed(f'process {pid} was restored as {restored}')
         return pid
 
+    def cycle_counting(self, pid, counts, said, *options):
+        """
+        cycle() of a program that counts: each number of the list counts() grows before the first
+        dump and after every restore. @said is the file of its standard error.
+        """
+        def await_more(before, what):
+            try:
+                self.await_true(lambda: all(now >= then + 10 for now, then in zip(counts(), before)),
+                                60, what)
+            except Failed as e:
+                raise Failed(f'{e}: {counts()} {read_file(said)}') from None
+
+        await_more([0] * len(counts()), 'first results')
+        for _ in range(self.rounds):
+            images = self.dump(pid, *options)
+            before = counts()
+            self.restore(images, *options)
+            await_more(before, 'more results')
+
     # --- the end
 
     def kill_all(self):

@@ -7,26 +7,20 @@
 #include "subject.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #define PAGES   512 /* of each sort */
 #define THREADS 3
 
 static volatile uint64_t *beat;
+static atomic_int counting; /* threads whose pages are all there */
 static size_t page;
-
-#define must(cond_, ...)                                                                           \
-	do {                                                                                       \
-		if (!(cond_)) {                                                                    \
-			subject_say("failures", __VA_ARGS__);                                      \
-			_exit(1);                                                                  \
-		}                                                                                  \
-	} while (0)
 
 static char *memory(int flags, int fd)
 {
 	char *p = mmap(NULL, PAGES * page, PROT_READ | PROT_WRITE, flags, fd, 0);
 
-	must(p != MAP_FAILED, "mmap: %m");
+	subject_need(p != MAP_FAILED, "mmap: %m");
 	return p;
 }
 
@@ -36,7 +30,7 @@ static void make(char *sort[SORTS])
 {
 	int fd = memfd_create("instant", 0);
 
-	must(fd >= 0 && ftruncate(fd, PAGES * page) == 0, "memfd: %m");
+	subject_need(fd >= 0 && ftruncate(fd, PAGES * page) == 0, "memfd: %m");
 	sort[0] = memory(MAP_PRIVATE | MAP_ANONYMOUS, -1);
 	sort[1] = memory(MAP_SHARED | MAP_ANONYMOUS, -1);
 	sort[2] = memory(MAP_PRIVATE | MAP_ANONYMOUS, -1);
@@ -57,12 +51,14 @@ static void *count(void *arg)
 		for (size_t i = 0; i < PAGES * SORTS; i++) {
 			volatile uint64_t *at = (uint64_t *)(sort[i % SORTS] + i / SORTS * page);
 
-			must(*at == round - 1, "counter %zu of memory %zu is %llu in round %llu",
-			     i / SORTS, i % SORTS, (unsigned long long)*at,
-			     (unsigned long long)round);
+			subject_need(*at == round - 1,
+				     "counter %zu of memory %zu is %llu in round %llu", i / SORTS,
+				     i % SORTS, (unsigned long long)*at, (unsigned long long)round);
 			*at = round;
 		}
-		if (arg)
+		if (round == 1)
+			counting++;
+		if (arg && counting == THREADS)
 			++*beat;
 	}
 	return NULL;
@@ -78,13 +74,13 @@ static void take_turns(volatile uint64_t *ball, bool is_even)
 
 	for (uint64_t round = is_even ? 2 : 1;; round += 2) {
 		while (*ball != round - 1)
-			must(*ball == round - 2 || *ball == round - 1,
-			     "the ball is %llu in round %llu", (unsigned long long)*ball,
-			     (unsigned long long)round);
+			subject_need(*ball == round - 2 || *ball == round - 1,
+				     "the ball is %llu in round %llu", (unsigned long long)*ball,
+				     (unsigned long long)round);
 		for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i += 64) {
-			must(own[i] == (round > 2 ? round - 2 : 0),
-			     "the process has %llu in round %llu", (unsigned long long)own[i],
-			     (unsigned long long)round);
+			subject_need(own[i] == (round > 2 ? round - 2 : 0),
+				     "the process has %llu in round %llu",
+				     (unsigned long long)own[i], (unsigned long long)round);
 			own[i] = round;
 		}
 		*ball = round;
@@ -106,9 +102,9 @@ int main(void)
 	pthread_t t;
 
 	page = (size_t)sysconf(_SC_PAGESIZE);
-	must(fd >= 0 && ftruncate(fd, (off_t)page) == 0, "beat: %m");
+	subject_need(fd >= 0 && ftruncate(fd, (off_t)page) == 0, "beat: %m");
 	beat = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	must(beat != MAP_FAILED, "mmap: %m");
+	subject_need(beat != MAP_FAILED, "mmap: %m");
 	close(fd);
 	ball = (uint64_t *)memory(MAP_SHARED | MAP_ANONYMOUS, -1);
 	if (fork() == 0)

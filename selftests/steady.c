@@ -16,14 +16,6 @@
 
 static volatile uint64_t *beat; /* the driver reads it from the file */
 
-#define must(cond_, ...)                                                                           \
-	do {                                                                                       \
-		if (!(cond_)) {                                                                    \
-			subject_say("failures", __VA_ARGS__);                                      \
-			_exit(1);                                                                  \
-		}                                                                                  \
-	} while (0)
-
 static void *keep_registers(void *arg)
 {
 	static volatile int stop;
@@ -35,7 +27,7 @@ static void *keep_registers(void *arg)
 		/* The main thread ends the spin. */
 		*(volatile int **)arg = (int *)&stop;
 		vectors_keep(&want, &got, &stop);
-		must(memcmp(&want, &got, sizeof(want)) == 0, "vector registers changed");
+		subject_need(memcmp(&want, &got, sizeof(want)) == 0, "vector registers changed");
 	}
 	return NULL;
 }
@@ -55,11 +47,13 @@ static void memory(void)
 	pthread_create(&t, NULL, keep_registers, (void *)&stop);
 	for (uint64_t round = 0;; round++) {
 		for (size_t i = 0; i < words; i++) {
-			must(!round || p[i] == (round - 1) * 0x9e3779b97f4a7c15 + i, "word %zu changed", i);
+			subject_need(!round || p[i] == (round - 1) * 0x9e3779b97f4a7c15 + i,
+				     "word %zu changed", i);
 			p[i] = round * 0x9e3779b97f4a7c15 + i;
 		}
 		sigprocmask(SIG_SETMASK, NULL, &now);
-		must(sigismember(&now, SIGUSR2) && !sigismember(&now, SIGUSR1), "the mask changed");
+		subject_need(sigismember(&now, SIGUSR2) && !sigismember(&now, SIGUSR1),
+			     "the mask changed");
 		if (stop)
 			*stop = 1;
 		++*beat;
@@ -72,8 +66,8 @@ static void in_order(int sig, siginfo_t *info, void *context)
 {
 	(void)sig;
 	(void)context;
-	must(info->si_value.sival_int == expected, "signal %d arrived, not %d",
-	     info->si_value.sival_int, expected);
+	subject_need(info->si_value.sival_int == expected, "signal %d arrived, not %d",
+		     info->si_value.sival_int, expected);
 	expected++;
 }
 
@@ -123,9 +117,10 @@ static void vforks(void)
 			seen = i;
 			_exit(i & 0x7f);
 		}
-		must(pid > 0, "vfork: %m");
-		must(seen == i, "the child's write is not seen");
-		must(waitpid(pid, &status, 0) == pid && status == (i & 0x7f) << 8, "status %x", status);
+		subject_need(pid > 0, "vfork: %m");
+		subject_need(seen == i, "the child's write is not seen");
+		subject_need(waitpid(pid, &status, 0) == pid && status == (i & 0x7f) << 8,
+			     "status %x", status);
 		++*beat;
 	}
 }
@@ -147,7 +142,7 @@ static void filtered(void)
 	}
 	filter[prog.len++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	must(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog) == 0, "seccomp: %m");
+	subject_need(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog) == 0, "seccomp: %m");
 	for (;;) {
 		subject_sleep(0.5);
 		++*beat;
@@ -163,7 +158,7 @@ static void *hammer(void *arg)
 
 	for (;;) {
 		pthread_mutex_lock(&mutex);
-		must(twice[0] == twice[1], "the mutex does not exclude");
+		subject_need(twice[0] == twice[1], "the mutex does not exclude");
 		twice[0]++;
 		*beat = twice[0];
 		twice[1]++;
@@ -194,8 +189,8 @@ static void sleeps(void)
 	for (;;) {
 		double start = subject_ms();
 
-		must(nanosleep(&ts, NULL) == 0, "nanosleep: %m");
-		must(subject_ms() - start >= 20, "it slept %f ms", subject_ms() - start);
+		subject_need(nanosleep(&ts, NULL) == 0, "nanosleep: %m");
+		subject_need(subject_ms() - start >= 20, "it slept %f ms", subject_ms() - start);
 		++*beat;
 	}
 }
@@ -208,8 +203,8 @@ static void naps(void)
 		double start = subject_ms();
 
 		while (nanosleep(&ts, &ts))
-			must(errno == EINTR, "nanosleep: %m");
-		must(subject_ms() - start >= 20, "it slept %f ms", subject_ms() - start);
+			subject_need(errno == EINTR, "nanosleep: %m");
+		subject_need(subject_ms() - start >= 20, "it slept %f ms", subject_ms() - start);
 		++*beat;
 	}
 }
@@ -227,9 +222,9 @@ int main(int argc, char **argv)
 {
 	int fd = open("beat", O_RDWR | O_CREAT, 0644);
 
-	must(fd >= 0 && ftruncate(fd, sysconf(_SC_PAGESIZE)) == 0, "beat: %m");
+	subject_need(fd >= 0 && ftruncate(fd, sysconf(_SC_PAGESIZE)) == 0, "beat: %m");
 	beat = mmap(NULL, sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	must(beat != MAP_FAILED, "mmap: %m");
+	subject_need(beat != MAP_FAILED, "mmap: %m");
 	close(fd);
 	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
 		if (argc == 2 && strcmp(argv[1], modes[i].name) == 0)

@@ -5,28 +5,14 @@
  * a path, without a path any more, with an abstract name; a listener without any but the kernel's.
  */
 #include "subject.h"
+#include "unix_address.h"
 
 #include <poll.h>
-#include <stddef.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-
-static socklen_t address(struct sockaddr_un *addr, const char *name)
-{
-	memset(addr, 0, sizeof(*addr));
-	addr->sun_family = AF_UNIX;
-	if (*name != '@') {
-		strcpy(addr->sun_path, name);
-		return offsetof(struct sockaddr_un, sun_path) + strlen(name) + 1;
-	}
-	snprintf(addr->sun_path + 1, 90, "crbpf-%d-%s", getpid(), name + 1);
-	return offsetof(struct sockaddr_un, sun_path) + 1 + strlen(addr->sun_path + 1);
-}
 
 static int listener(int type, const char *name)
 {
 	struct sockaddr_un addr;
-	socklen_t len = address(&addr, name);
+	socklen_t len = unix_address(&addr, name);
 	int fd = socket(AF_UNIX, type, 0);
 
 	/* No name at all: the kernel chooses an abstract one. */
@@ -44,7 +30,7 @@ static int reach(int type, int to, const char *text, const char *own)
 	int fd = socket(AF_UNIX, type, 0);
 
 	if (own) {
-		len = address(&addr, own);
+		len = unix_address(&addr, own);
 		subject_need(bind(fd, (void *)&addr, len) == 0, "bind %s: %m", own);
 	}
 	subject_need(getsockname(to, (void *)&addr, &n) == 0 && connect(fd, (void *)&addr, n) == 0,
@@ -149,7 +135,7 @@ int main(void)
 	subject_check(write(conn, "x", 1) == 1, "child: %m");
 	conn = take("bound", abstract, getpid(), getuid());
 	hears("bound", conn, "bound");
-	subject_check(getpeername(conn, (void *)&name_now, &n_now) == 0 && n_now == address(&addr, "client") &&
+	subject_check(getpeername(conn, (void *)&name_now, &n_now) == 0 && n_now == unix_address(&addr, "client") &&
 			      !strcmp(name_now.sun_path, "client"),
 		      "bound: the client is called '%s'", name_now.sun_path);
 	talk("bound", bound, conn);
@@ -171,7 +157,7 @@ int main(void)
 		      "the kernel's name has changed");
 	/* One waits where one may: the next has to be refused. */
 	conn = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
-	subject_check(connect(conn, (void *)&addr, address(&addr, "@full")) < 0 && errno == EAGAIN, "full: %m");
+	subject_check(connect(conn, (void *)&addr, unix_address(&addr, "@full")) < 0 && errno == EAGAIN, "full: %m");
 	subject_check(subject_reap(child) == 0, "the child failed");
 	return subject_end();
 }

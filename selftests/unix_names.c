@@ -5,28 +5,14 @@
  * datagram sockets that send to one without sending back; a peer that was closed.
  */
 #include "subject.h"
+#include "unix_address.h"
 
 #include <grp.h>
-#include <stddef.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-
-static socklen_t address(struct sockaddr_un *addr, const char *name)
-{
-	memset(addr, 0, sizeof(*addr));
-	addr->sun_family = AF_UNIX;
-	if (*name != '@') {
-		strcpy(addr->sun_path, name);
-		return offsetof(struct sockaddr_un, sun_path) + strlen(name) + 1;
-	}
-	snprintf(addr->sun_path + 1, 90, "crbpf-%d-%s", getpid(), name + 1);
-	return offsetof(struct sockaddr_un, sun_path) + 1 + strlen(addr->sun_path + 1);
-}
 
 static int make(int type, const char *name, bool listening)
 {
 	struct sockaddr_un addr;
-	socklen_t len = address(&addr, name);
+	socklen_t len = unix_address(&addr, name);
 	int fd = socket(AF_UNIX, type, 0);
 
 	subject_need(fd >= 0 && bind(fd, (void *)&addr, len) == 0, "bind %s: %m", name);
@@ -37,7 +23,7 @@ static int make(int type, const char *name, bool listening)
 static int reach(int type, const char *name)
 {
 	struct sockaddr_un addr;
-	socklen_t len = address(&addr, name);
+	socklen_t len = unix_address(&addr, name);
 	int fd = socket(AF_UNIX, type, 0);
 
 	subject_need(fd >= 0 && connect(fd, (void *)&addr, len) == 0, "connect %s: %m", name);
@@ -47,7 +33,7 @@ static int reach(int type, const char *name)
 static void check_name(const char *who, int fd, bool of_peer, const char *name)
 {
 	struct sockaddr_un addr, is = {};
-	socklen_t len = *name ? address(&addr, name) : 2, n = sizeof(is);
+	socklen_t len = *name ? unix_address(&addr, name) : 2, n = sizeof(is);
 	int rc = of_peer ? getpeername(fd, (void *)&is, &n) : getsockname(fd, (void *)&is, &n);
 
 	subject_check(rc == 0 && n == len && (!*name || memcmp(is.sun_path, addr.sun_path, n - 2) == 0),
@@ -97,7 +83,7 @@ static void check_maker(const struct maker *m)
 static pid_t client_of(const char *name, int server, int *ret_conn)
 {
 	struct sockaddr_un addr;
-	socklen_t len = address(&addr, name);
+	socklen_t len = unix_address(&addr, name);
 	pid_t pid = fork();
 	char c;
 
@@ -138,7 +124,7 @@ int main(void)
 	abs_client = reach(SOCK_STREAM, "@abstract");
 	abs_conn = accept(abstract, NULL, NULL);
 	named_client = make(SOCK_STREAM, "client", false);
-	subject_need(connect(named_client, (void *)&addr, address(&addr, "removed")) == 0, "connect: %m");
+	subject_need(connect(named_client, (void *)&addr, unix_address(&addr, "removed")) == 0, "connect: %m");
 	c = accept(removed, NULL, NULL);
 	unlink("removed");
 	bound = make(SOCK_DGRAM, "bound", false);

@@ -5,33 +5,19 @@
  * senders; out-of-band data; both directions of a closed or half-closed connection.
  */
 #include "subject.h"
+#include "unix_address.h"
 
 #include <linux/filter.h>
 #include <poll.h>
-#include <stddef.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
 #define LARGE 60000
 
 static char large[LARGE], got[LARGE + 1];
 
-static socklen_t address(struct sockaddr_un *addr, const char *name)
-{
-	memset(addr, 0, sizeof(*addr));
-	addr->sun_family = AF_UNIX;
-	if (*name != '@') {
-		strcpy(addr->sun_path, name);
-		return offsetof(struct sockaddr_un, sun_path) + strlen(name) + 1;
-	}
-	snprintf(addr->sun_path + 1, 90, "crbpf-%d-%s", getpid(), name + 1);
-	return offsetof(struct sockaddr_un, sun_path) + 1 + strlen(addr->sun_path + 1);
-}
-
 static int named(const char *name)
 {
 	struct sockaddr_un addr;
-	socklen_t len = address(&addr, name);
+	socklen_t len = unix_address(&addr, name);
 	int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
 
 	subject_need(fd >= 0 && bind(fd, (void *)&addr, len) == 0, "bind %s: %m", name);
@@ -51,7 +37,7 @@ static void put(int fd, const void *data, size_t n)
 static void put_to(int fd, const char *name, const char *text)
 {
 	struct sockaddr_un addr;
-	socklen_t len = address(&addr, name);
+	socklen_t len = unix_address(&addr, name);
 
 	subject_need(sendto(fd, text, strlen(text), 0, (void *)&addr, len) == (ssize_t)strlen(text),
 		     "sendto %s: %m", name);
@@ -69,7 +55,7 @@ static void take(const char *who, int fd, const void *data, size_t n)
 static void take_from(const char *who, int fd, const char *text, const char *name)
 {
 	struct sockaddr_un addr, is = {};
-	socklen_t want = *name ? address(&addr, name) : 0, n = sizeof(is);
+	socklen_t want = *name ? unix_address(&addr, name) : 0, n = sizeof(is);
 	ssize_t r = recvfrom(fd, got, sizeof(got), MSG_DONTWAIT, (void *)&is, &n);
 
 	subject_check(r == (ssize_t)strlen(text) && memcmp(got, text, r) == 0, "%s: %zd bytes (%m)", who, r);

@@ -4,27 +4,12 @@
  * listeners with a name, a bound datagram socket, abstract names, options.
  */
 #include "subject.h"
-
-#include <stddef.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-
-static socklen_t name(struct sockaddr_un *addr, const char *path)
-{
-	memset(addr, 0, sizeof(*addr));
-	addr->sun_family = AF_UNIX;
-	if (path[0] != '@') {
-		strcpy(addr->sun_path, path);
-		return sizeof(*addr);
-	}
-	snprintf(addr->sun_path + 1, 90, "crbpf-%d-%s", getpid(), path + 1);
-	return offsetof(struct sockaddr_un, sun_path) + 1 + strlen(addr->sun_path + 1);
-}
+#include "unix_address.h"
 
 static int bound(int type, const char *path)
 {
 	struct sockaddr_un addr;
-	socklen_t len = name(&addr, path);
+	socklen_t len = unix_address(&addr, path);
 	int fd = socket(AF_UNIX, type, 0);
 
 	subject_need(fd >= 0 && bind(fd, (void *)&addr, len) == 0, "bind %s: %m", path);
@@ -44,7 +29,7 @@ static void say(const char *who, int from, int to)
 static void meet(const char *who, int type, const char *path, int server)
 {
 	struct sockaddr_un addr, own;
-	socklen_t len = name(&addr, path), own_len = sizeof(own);
+	socklen_t len = unix_address(&addr, path), own_len = sizeof(own);
 	int client = socket(AF_UNIX, type, 0), conn = server;
 
 	subject_check(getsockname(server, (void *)&own, &own_len) == 0 &&

@@ -16,14 +16,6 @@
 static volatile uint64_t *beat;
 static volatile int told;
 
-#define must(cond_, ...)                                                                           \
-	do {                                                                                       \
-		if (!(cond_)) {                                                                    \
-			subject_say("failures", __VA_ARGS__);                                      \
-			_exit(1);                                                                  \
-		}                                                                                  \
-	} while (0)
-
 static void count(int sig)
 {
 	(void)sig;
@@ -37,16 +29,17 @@ static void find_none(void)
 	int status;
 	pid_t pid;
 
-	must(waitpid(-1, &status, 0) < 0 && errno == ECHILD, "there is a child");
-	must(waitpid(-1, &status, WNOHANG) < 0 && errno == ECHILD, "there is a child, WNOHANG");
-	must(waitid(P_ALL, 0, &si, WEXITED | WSTOPPED | WCONTINUED | WNOHANG) < 0 &&
-		     errno == ECHILD,
-	     "waitid finds a child");
+	subject_need(waitpid(-1, &status, 0) < 0 && errno == ECHILD, "there is a child");
+	subject_need(waitpid(-1, &status, WNOHANG) < 0 && errno == ECHILD,
+		     "there is a child, WNOHANG");
+	subject_need(waitid(P_ALL, 0, &si, WEXITED | WSTOPPED | WCONTINUED | WNOHANG) < 0 &&
+			     errno == ECHILD,
+		     "waitid finds a child");
 	pid = waitpid(-1, &status, WNOHANG | __WALL);
-	must(pid <= 0, "__WALL: child %d ended with %x", pid, status);
+	subject_need(pid <= 0, "__WALL: child %d ended with %x", pid, status);
 	pid = waitpid(-1, &status, WNOHANG | __WCLONE);
-	must(pid <= 0, "__WCLONE: child %d ended with %x", pid, status);
-	must(!told, "SIGCHLD came");
+	subject_need(pid <= 0, "__WCLONE: child %d ended with %x", pid, status);
+	subject_need(!told, "SIGCHLD came");
 }
 
 /* A child of its own is the only one that ends. */
@@ -57,16 +50,16 @@ static void find_one(int n)
 
 	if (pid == 0)
 		_exit(n & 0x7f);
-	must(pid > 0, "fork: %m");
+	subject_need(pid > 0, "fork: %m");
 	do
 		found = waitpid(-1, &status, n & 1 ? 0 : __WALL);
 	while (found < 0 && errno == EINTR);
-	must(found == pid && status == (n & 0x7f) << 8, "%d ended with %x, not %d", found, status,
-	     pid);
+	subject_need(found == pid && status == (n & 0x7f) << 8, "%d ended with %x, not %d", found,
+		     status, pid);
 	/* the one signal may come a little after the child was found */
 	for (int i = 0; i < 1000 && !told; i++)
 		subject_sleep(1);
-	must(told == 1, "SIGCHLD came %d times", told);
+	subject_need(told == 1, "SIGCHLD came %d times", told);
 	told = 0;
 }
 
@@ -77,11 +70,11 @@ static void find_end(void)
 	int fds[2];
 	char byte;
 
-	must(pipe(fds) == 0, "pipe: %m");
+	subject_need(pipe(fds) == 0, "pipe: %m");
 	close(fds[1]);
-	must(read(fds[0], &byte, 1) == 0, "a pipe without its end");
-	must(subject_ms() - start < 60000, "the end of a pipe came after %f ms",
-	     subject_ms() - start);
+	subject_need(read(fds[0], &byte, 1) == 0, "a pipe without its end");
+	subject_need(subject_ms() - start < 60000, "the end of a pipe came after %f ms",
+		     subject_ms() - start);
 	close(fds[0]);
 }
 
@@ -92,7 +85,7 @@ static void *wait_for_all(void *arg)
 		int status;
 		pid_t pid = waitpid(-1, &status, __WALL);
 
-		must(pid < 0 && errno == ECHILD, "the thread found child %d: %m", pid);
+		subject_need(pid < 0 && errno == ECHILD, "the thread found child %d: %m", pid);
 		subject_sleep(0.1);
 	}
 	return arg;
@@ -106,9 +99,9 @@ int main(int argc, char **argv)
 	bool is_subreaper = argc > 1 && !strcmp(argv[1], "subreaper");
 	pthread_t t;
 
-	must(fd >= 0 && ftruncate(fd, sysconf(_SC_PAGESIZE)) == 0, "beat: %m");
+	subject_need(fd >= 0 && ftruncate(fd, sysconf(_SC_PAGESIZE)) == 0, "beat: %m");
 	beat = mmap(NULL, sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	must(beat != MAP_FAILED, "mmap: %m");
+	subject_need(beat != MAP_FAILED, "mmap: %m");
 	close(fd);
 	sigaction(SIGCHLD, &sa, NULL);
 	prctl(PR_SET_CHILD_SUBREAPER, is_subreaper);

@@ -71,18 +71,9 @@ def test_jvm(case):
     def state():
         return [int(n) for n in read_file(os.path.join(case.work, 'state')).split()] or [0] * 4
 
-    def all_go_on(before, what):
-        case.await_true(lambda: all(now >= then + 10 for now, then in zip(state()[:3], before)), 60,
-                        f'{what} ({read_file(errors)})')
-
     pid = case.spawn(['java', '-Xmx128m', '-cp', SHELL, 'bsh.Interpreter', 'script.bsh'],
                      stdout=errors)
-    all_go_on([0] * 3, 'first results')
-    for _ in range(case.rounds):
-        images = case.dump(pid)
-        before = state()
-        case.restore(images)
-        all_go_on(before, 'more results')
+    case.cycle_counting(pid, lambda: state()[:3], errors)
     with open(os.path.join(case.work, 'go'), 'w'):
         pass
     status = case.wait(pid, 60)

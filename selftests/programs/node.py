@@ -70,20 +70,12 @@ def test_node(case):
     def state():
         return json.loads(read_file(os.path.join(case.work, 'state')) or '{}')
 
-    def all_go_on(before, what):
-        def look():
-            now = state()
-            return now and all(now[k] >= before.get(k, 0) + 10
-                               for k in ('ticks', 'echoes', 'hashes', 'sums'))
-        case.await_true(look, 60, f'{what} ({read_file(errors)})')
+    def counts():
+        now = state()
+        return [now.get(k, 0) for k in ('ticks', 'echoes', 'hashes', 'sums')]
 
     pid = case.spawn(['node', 'script.js'], stdout=errors)
-    all_go_on({}, 'first results')
-    for _ in range(case.rounds):
-        images = case.dump(pid)
-        before = state()
-        case.restore(images)
-        all_go_on(before, 'more results')
+    case.cycle_counting(pid, counts, errors)
     with open(os.path.join(case.work, 'go'), 'w'):
         pass
     status = case.wait(pid, 60)

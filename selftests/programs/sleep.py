@@ -21,3 +21,6 @@ def test_sleep(case):
     lasted = time.monotonic() - began
     if case.rounds == 2 and not seconds - 0.05 <= lasted <= seconds + gone + 0.1:
         raise Failed(f'it slept {lasted:.2f} s, of which {gone:.2f} s were dump and restore')
+
+
+test_sleep.alone = True

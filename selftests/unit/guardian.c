@@ -10,34 +10,45 @@
 #include "harness.h"
 #include "lib/err.h"
 
+enum { BEFORE = 3, MEANWHILE = 7 };
+
 static int offset_of(int fd)
 {
 	socklen_t n = sizeof(int);
 	int value = -2;
 
-	getsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &value, &n);
+	EXPECT_EQ(getsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &value, &n), 0);
 	return value;
+}
+
+static int move(int fd, int offset)
+{
+	return setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &offset, sizeof(offset));
 }
 
 /* A child that moves the offset of @fd and is killed with its guardian armed, or not any more. */
 static void die_with(int fd, bool armed)
 {
-	const struct guarded_option option = {fd, SOL_SOCKET, SO_PEEK_OFF, -1};
+	const struct guarded_option option = {fd, SOL_SOCKET, SO_PEEK_OFF, BEFORE};
 	struct guardian *guardian;
 	struct error err = {};
-	pid_t pid = fork();
+	int status;
+	pid_t pid;
 
+	EXPECT_EQ(move(fd, BEFORE), 0);
+	pid = test_fork();
 	if (!pid) {
 		if (guardian_create(&guardian, &err))
 			_exit(1);
 		guardian_arm(guardian, &option);
-		setsockopt(fd, SOL_SOCKET, SO_PEEK_OFF, &(int){7}, sizeof(int));
+		if (move(fd, MEANWHILE) || offset_of(fd) != MEANWHILE)
+			_exit(1);
 		if (!armed)
 			guardian_disarm(guardian);
 		kill(getpid(), SIGKILL);
 	}
-	EXPECT(pid > 0);
-	EXPECT_EQ(waitpid(pid, &(int){0}, 0), pid);
+	EXPECT_EQ(waitpid(pid, &status, 0), pid);
+	EXPECT_EQ(status, SIGKILL);
 }
 
 TEST(puts_back_what_a_killed_process_has_changed)
@@ -46,9 +57,9 @@ TEST(puts_back_what_a_killed_process_has_changed)
 
 	EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
 	die_with(pair[0], true);
-	for (int i = 0; i < 10000 && offset_of(pair[0]) != -1; i++)
+	for (int i = 0; i < 10000 && offset_of(pair[0]) != BEFORE; i++)
 		usleep(1000);
-	EXPECT_EQ(offset_of(pair[0]), -1);
+	EXPECT_EQ(offset_of(pair[0]), BEFORE);
 	close(pair[0]);
 	close(pair[1]);
 }
@@ -64,7 +75,7 @@ TEST(does_nothing_once_disarmed)
 	/* The guardian has a copy of the descriptor until it has ended. */
 	close(watched[1]);
 	EXPECT_EQ(read(watched[0], &byte, 1), 0);
-	EXPECT_EQ(offset_of(pair[0]), 7);
+	EXPECT_EQ(offset_of(pair[0]), MEANWHILE);
 	close(watched[0]);
 	close(pair[0]);
 	close(pair[1]);

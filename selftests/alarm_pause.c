@@ -79,8 +79,7 @@ int main(void)
 	shared = subject_shared(sizeof(*shared));
 	subject_need(pipe(fd) == 0 && fd[0] == 3, "pipe: %m");
 	for (int i = 0; i < WAITERS; i++) {
-		pids[i] = fork();
-		subject_need(pids[i] >= 0, "fork: %m");
+		pids[i] = subject_fork();
 		if (pids[i] == 0)
 			waiter(i);
 	}

@@ -71,7 +71,7 @@ static long futex_forever(void)
 
 static long wait_for_child(void)
 {
-	pid_t pid = fork();
+	pid_t pid = subject_fork();
 	int status;
 
 	if (pid == 0) {
@@ -172,8 +172,7 @@ int main(void)
 	sigaction(SIGUSR1, &sa, NULL);
 	make_objects();
 	for (int i = 0; i < CALLS; i++) {
-		pids[i] = fork();
-		subject_need(pids[i] >= 0, "fork: %m");
+		pids[i] = subject_fork();
 		if (pids[i] == 0) {
 			__atomic_add_fetch(&shared->begun, 1, __ATOMIC_SEQ_CST);
 			shared->result[i] = calls[i].run();

@@ -34,9 +34,8 @@ int main(int argc, char **argv)
 
 	subject_need(pipe(ready) == 0, "pipe: %m");
 	for (int i = 0; i < n; i++) {
-		pid_t pid = fork();
+		pid_t pid = subject_fork();
 
-		subject_need(pid >= 0, "fork: %m");
 		if (pid)
 			continue;
 		prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -71,7 +71,7 @@ int main(void)
 		subject_need(pwrite(holes, "data", 4, (off_t)i * STEP) == 4, "holes: %m");
 	subject_need(ftruncate(holes, 10 * STEP) == 0 && futimes(holes, old) == 0, "holes: %m");
 	unlink("holes");
-	child = fork();
+	child = subject_fork();
 	if (child == 0) {
 		fchdir(dir);
 		subject_wait_restored();

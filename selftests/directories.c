@@ -22,9 +22,8 @@ static void check_place(const char *who, const char *want, mode_t mask)
 
 static pid_t child(int *flag, int n, void (*run)(void))
 {
-	pid_t pid = fork();
+	pid_t pid = subject_fork();
 
-	subject_need(pid >= 0, "fork: %m");
 	if (pid == 0) {
 		flag[n] = 1;
 		run();

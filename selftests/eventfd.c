@@ -14,8 +14,7 @@ int main(void)
 	pid_t pid;
 
 	subject_need(write(huge, &n, 8) == 8, "write: %m");
-	pid = fork();
-	subject_need(pid >= 0, "fork: %m");
+	pid = subject_fork();
 	if (pid == 0) {
 		subject_check(read(shared, &n, 8) == 8 && n == 12, "the child read %llu",
 			      (unsigned long long)n);

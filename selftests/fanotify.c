@@ -91,7 +91,7 @@ int main(void)
 	read_info(names, before[1]);
 	subject_need(strstr(before[0], "fanotify mnt_id") && strstr(before[0], "fanotify sdev"),
 		     "marks are %s", before[0]);
-	pid = fork();
+	pid = subject_fork();
 	if (!pid) {
 		subject_wait_restored();
 		_exit(fanotify_mark(fd, FAN_MARK_REMOVE, FAN_OPEN, AT_FDCWD, "file") != 0);

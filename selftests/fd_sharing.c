@@ -66,7 +66,7 @@ int main(void)
 	again_fd = open("file", O_RDWR);
 	other_fd = open("/dev/null", O_RDONLY);
 	pids[0] = cloned(share_files, CLONE_FILES);
-	pids[1] = fork();
+	pids[1] = subject_fork();
 	if (pids[1] == 0) {
 		close(other_fd);
 		share_description();

@@ -101,7 +101,7 @@ int main(void)
 		subject_skip("pidfd_open: %s", strerror(errno));
 	close(self);
 	subject_need(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0, "socketpair: %m");
-	child = fork();
+	child = subject_fork();
 	if (!child)
 		for (;;)
 			pause();

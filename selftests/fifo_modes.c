@@ -76,8 +76,7 @@ int main(void)
 			     fchmod(lone[1], 0606) == 0,
 		     "a lone pipe: %m");
 	subject_need(write(packets[1], "one", 3) == 3 && write(packets[1], "two", 3) == 3, "write: %m");
-	child = fork();
-	subject_need(child >= 0, "fork: %m");
+	child = subject_fork();
 	if (child == 0) {
 		close(owned[0]);
 		hold(owned[1], ready);

@@ -29,7 +29,7 @@ static void check_broken(const char *name, int fd, int type, int sig)
 
 	subject_check(fcntl(fd, F_GETLEASE) == type, "%s: the lease is %d", name,
 		      fcntl(fd, F_GETLEASE));
-	child = fork();
+	child = subject_fork();
 	if (child == 0)
 		_exit(open(name, O_WRONLY | O_NONBLOCK) < 0 && errno == EWOULDBLOCK);
 	subject_check(WEXITSTATUS(subject_reap(child)) == 1, "%s: nothing hinders its opening", name);

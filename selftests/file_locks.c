@@ -25,7 +25,7 @@ static int met(const char *name, off_t start, int cmd, pid_t *pid)
 {
 	volatile pid_t *owner = subject_shared(4096);
 	struct flock lock = range(F_WRLCK, start, 1);
-	pid_t child = fork();
+	pid_t child = subject_fork();
 	int status;
 
 	if (child == 0) {
@@ -58,8 +58,7 @@ int main(void)
 	lock = range(F_WRLCK, 5, 5);
 	subject_need(fcntl(ofd_fd, F_OFD_SETLK, &lock) == 0, "F_OFD_SETLK: %m");
 	/* It shares the description, and with it the flock. */
-	pid = fork();
-	subject_need(pid >= 0, "fork: %m");
+	pid = subject_fork();
 	if (pid == 0) {
 		subject_wait_restored();
 		_exit(flock(flock_fd, LOCK_EX | LOCK_NB) < 0);

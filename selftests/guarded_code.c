@@ -56,7 +56,7 @@ int main(void)
 	plain = map(0);
 	check("before", guarded, true);
 	check("before, plain", plain, false);
-	child = fork();
+	child = subject_fork();
 	if (!child) {
 		subject_wait_restored();
 		check("child", guarded, true);

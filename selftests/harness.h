@@ -135,6 +135,15 @@ static struct test *test_first, **test_last = &test_first;
 			     i_, x_[i_], y_[i_]);                                                  \
 	} while (0)
 
+/* fork(), which a test may hand to kill(): never -1. */
+static inline pid_t test_fork(void)
+{
+	pid_t pid = fork();
+
+	EXPECT_GE(pid, 0);
+	return pid;
+}
+
 /* Waits for the child, killing it after @seconds. Returns its wait status, -1 if it was killed. */
 static int test_wait(pid_t pid, unsigned int seconds)
 {

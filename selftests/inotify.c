@@ -9,9 +9,8 @@
 
 static pid_t make_child(int fd, int file)
 {
-	pid_t pid = fork();
+	pid_t pid = subject_fork();
 
-	subject_need(pid >= 0, "fork: %m");
 	if (pid)
 		return pid;
 	subject_wait_restored();

@@ -107,7 +107,7 @@ int main(void)
 	subject_need(beat != MAP_FAILED, "mmap: %m");
 	close(fd);
 	ball = (uint64_t *)memory(MAP_SHARED | MAP_ANONYMOUS, -1);
-	if (fork() == 0)
+	if (subject_fork() == 0)
 		take_turns(ball, true);
 	pthread_create(&t, NULL, play, (void *)ball);
 	for (int i = 0; i < THREADS - 1; i++)

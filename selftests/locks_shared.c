@@ -20,7 +20,7 @@ static int met(int fd, off_t start, pid_t *owner)
 {
 	struct flock range = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = start, .l_len = 1};
 	volatile int *seen = subject_shared(4096);
-	pid_t child = fork();
+	pid_t child = subject_fork();
 
 	if (child == 0) {
 		seen[0] = fcntl(fd, F_GETLK, &range) < 0 ? -1 : range.l_type;

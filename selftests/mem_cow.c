@@ -81,8 +81,7 @@ int main(void)
 	for (size_t i = 0; i < SIZE; i += page)
 		memset(p + i, i / page % 251 + 1, page);
 	for (int i = 0; i < WORKERS; i++) {
-		pids[i] = fork();
-		subject_need(pids[i] >= 0, "fork: %m");
+		pids[i] = subject_fork();
 		if (pids[i] == 0)
 			work(p, i, shared);
 	}

@@ -43,8 +43,7 @@ int main(void)
 	/* An old size of 0 makes a second mapping of the same pages. */
 	twice = mremap(p, 0, PAGES * page, MREMAP_MAYMOVE);
 	subject_need(twice != MAP_FAILED, "mremap: %m");
-	pid = fork();
-	subject_need(pid >= 0, "fork: %m");
+	pid = subject_fork();
 	if (pid == 0)
 		child(p, page, flags);
 	subject_need(subject_await(flags->written == 1), "the child never came up");

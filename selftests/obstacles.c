@@ -286,7 +286,7 @@ static int make_uts_namespace(void)
 /* A child traced by this process. */
 static int make_traced(void)
 {
-	pid_t pid = fork();
+	pid_t pid = subject_fork();
 
 	if (pid == 0) {
 		ptrace(PTRACE_TRACEME, 0, 0, 0);
@@ -301,7 +301,7 @@ static int make_vfork(void)
 {
 	volatile int *is_up = subject_shared(4096);
 
-	if (fork() == 0) {
+	if (subject_fork() == 0) {
 		if (vfork() == 0) {
 			*is_up = 1;
 			for (;;)
@@ -344,7 +344,7 @@ static int make_headless(void)
 	volatile int *is_up = subject_shared(4096);
 	pthread_t t;
 
-	if (fork() == 0) {
+	if (subject_fork() == 0) {
 		pthread_create(&t, NULL, run_on, (void *)is_up);
 		syscall(SYS_exit, 0);
 	}

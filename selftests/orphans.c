@@ -56,9 +56,8 @@ static void live(pid_t root)
 
 static pid_t start(void)
 {
-	pid_t pid = fork();
+	pid_t pid = subject_fork();
 
-	subject_need(pid >= 0, "fork: %m");
 	return pid;
 }
 

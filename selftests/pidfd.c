@@ -22,17 +22,16 @@ static void expect_alive(const char *who, int fd, pid_t pid)
 /* Has a pidfd of its parent and, by inheritance, one of itself. */
 static pid_t make_child(struct shared *s, int *self)
 {
-	pid_t pid = fork(), parent, grandchild;
+	pid_t pid = subject_fork(), parent, grandchild;
 	int of_parent;
 
-	subject_need(pid >= 0, "fork: %m");
 	if (pid) {
 		*self = pidfd_open_(pid, 0);
 		return pid;
 	}
 	parent = getppid();
 	of_parent = pidfd_open_(parent, PIDFD_NONBLOCK);
-	grandchild = fork();
+	grandchild = subject_fork();
 	if (!grandchild)
 		for (;;)
 			pause();
@@ -70,7 +69,7 @@ static pid_t make_sharer(int *fd)
 
 static pid_t make_zombie(int *fd)
 {
-	pid_t pid = fork();
+	pid_t pid = subject_fork();
 
 	if (!pid)
 		_exit(5);

@@ -19,9 +19,8 @@ static void expect_reaped(const char *who, int fd, int events)
 
 static pid_t make_child(int fd, int events)
 {
-	pid_t pid = fork();
+	pid_t pid = subject_fork();
 
-	subject_need(pid >= 0, "fork: %m");
 	if (pid)
 		return pid;
 	subject_wait_restored();

@@ -74,10 +74,9 @@ static inline int pidfd_exit_status(int fd)
  */
 static inline int make_reaped(int code, int sig, int flags, int *again)
 {
-	pid_t pid = fork();
+	pid_t pid = subject_fork();
 	int fd;
 
-	subject_need(pid >= 0, "fork: %m");
 	if (!pid) {
 		if (sig)
 			raise(sig);

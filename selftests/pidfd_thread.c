@@ -24,10 +24,9 @@ static void *run(void *arg)
 
 static pid_t make_child(struct child *c)
 {
-	pid_t pid = fork();
+	pid_t pid = subject_fork();
 	pthread_t t;
 
-	subject_need(pid >= 0, "fork: %m");
 	if (!pid) {
 		subject_need(pthread_create(&t, NULL, run, c) == 0, "no thread");
 		for (;;)

@@ -64,8 +64,7 @@ int main(void)
 	fifo_r = open("fifo", O_RDONLY | O_NONBLOCK);
 	subject_need(fifo >= 0 && fifo_r >= 0, "open fifo: %m");
 	fill(fifo, 0, 5000);
-	pid = fork();
-	subject_need(pid >= 0, "fork: %m");
+	pid = subject_fork();
 	if (pid == 0) {
 		close(child[1]);
 		expect(child[0], "child", 0, 100);

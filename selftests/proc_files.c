@@ -9,7 +9,7 @@ int main(void)
 {
 	int status, dir, child_stat, mounts, sys;
 	char buf[512] = "", name[64];
-	pid_t child = fork();
+	pid_t child = subject_fork();
 
 	if (child == 0)
 		for (;;)

@@ -29,7 +29,7 @@ static void live_on(const char *name, volatile pid_t *group)
 	setsid();
 	slave = open(name, O_RDWR);
 	subject_need(slave >= 0, "%s: %m", name);
-	member = fork();
+	member = subject_fork();
 	if (member == 0) {
 		setpgid(0, 0);
 		for (;;)
@@ -76,7 +76,7 @@ int main(void)
 	subject_need(tcsetattr(master, TCSANOW, &termios) == 0, "tcsetattr: %m");
 	ioctl(master, TIOCSWINSZ, &size);
 	subject_need(chmod(name, 0622) == 0 && stat(name, &st) == 0, "%s: %m", name);
-	child = fork();
+	child = subject_fork();
 	if (child == 0) {
 		close(master);
 		live_on(name, group);

@@ -64,7 +64,7 @@ static void lead(struct seen *seen, const char *name, char letter, bool has_tty)
 	signal(SIGHUP, SIG_IGN);
 	slave = open(name, O_RDWR);
 	subject_need(slave >= 0, "%s: %m", name);
-	job = fork();
+	job = subject_fork();
 	if (job == 0) {
 		close(slave);
 		work(seen, letter, has_tty);
@@ -84,7 +84,7 @@ int main(void)
 
 	for (int i = 0; i < SESSIONS; i++) {
 		masters[i] = open_master(name);
-		leaders[i] = fork();
+		leaders[i] = subject_fork();
 		if (leaders[i] == 0) {
 			for (int j = 0; j <= i; j++)
 				close(masters[j]);

@@ -29,9 +29,8 @@ int main(void)
 {
 	struct rlimit limits[RLIM_NLIMITS];
 	volatile int *flag = subject_shared(4096);
-	pid_t pid = fork();
+	pid_t pid = subject_fork();
 
-	subject_need(pid >= 0, "fork: %m");
 	if (pid == 0) {
 		setrlimit(RLIMIT_NOFILE, &(struct rlimit){100, 200});
 		setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});

@@ -51,8 +51,7 @@ int main(void)
 	shared = subject_shared(sizeof(*shared));
 	init(&shared->of_process);
 	init(&shared->of_thread);
-	pid = fork();
-	subject_need(pid >= 0, "fork: %m");
+	pid = subject_fork();
 	if (pid == 0)
 		own();
 	subject_need(subject_await(shared->held == 2), "nobody holds the mutexes");

@@ -55,7 +55,7 @@ static void child(volatile int *flag)
 	subject_wait_restored();
 	check("child", SYS_fsync, 72);
 	subject_check(prctl(PR_GET_SECCOMP) == SECCOMP_MODE_FILTER, "child: no filter");
-	if (fork() == 0) {
+	if (subject_fork() == 0) {
 		check("grandchild", SYS_fsync, 72);
 		_exit(0);
 	}
@@ -66,10 +66,9 @@ static void child(volatile int *flag)
 int main(void)
 {
 	volatile int *flag = subject_shared(4096);
-	pid_t pid = fork();
+	pid_t pid = subject_fork();
 	pthread_t t;
 
-	subject_need(pid >= 0, "fork: %m");
 	if (pid == 0)
 		child(flag);
 	pthread_create(&t, NULL, filtered, NULL);

@@ -89,9 +89,8 @@ static void strict(void)
 
 static pid_t child(void (*run)(void))
 {
-	pid_t pid = fork();
+	pid_t pid = subject_fork();
 
-	subject_need(pid >= 0, "fork: %m");
 	if (pid == 0) {
 		run();
 		_exit(0);

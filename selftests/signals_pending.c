@@ -68,7 +68,7 @@ int main(void)
 	sigprocmask(SIG_BLOCK, &all, NULL);
 	pthread_create(&t, NULL, thread, NULL);
 	subject_need(subject_await(is_up), "no thread");
-	child = fork();
+	child = subject_fork();
 	if (child == 0)
 		_exit(3);
 	subject_need(waitid(P_PID, child, NULL, WEXITED | WNOWAIT) == 0, "waitid: %m");

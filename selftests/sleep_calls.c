@@ -257,10 +257,9 @@ static void check(const struct sleeper *s, const char *who)
 
 static pid_t sleeper(struct sleeper pair[2])
 {
-	pid_t pid = fork();
+	pid_t pid = subject_fork();
 	pthread_t thread;
 
-	subject_need(pid >= 0, "fork: %m");
 	if (pid == 0) {
 		pthread_create(&thread, NULL, run, &pair[1]);
 		run(&pair[0]);
@@ -275,8 +274,7 @@ int main(void)
 	pid_t ticker, pids[CALLS];
 
 	shared = subject_shared(sizeof(*shared));
-	ticker = fork();
-	subject_need(ticker >= 0, "fork: %m");
+	ticker = subject_fork();
 	if (ticker == 0)
 		tick();
 	for (size_t i = 0; i < CALLS; i++) {

@@ -86,7 +86,7 @@ static void signals(void)
 
 	sigaction(SIGRTMIN, &sa, NULL);
 	signal(SIGUSR1, count);
-	if (fork() == 0) {
+	if (subject_fork() == 0) {
 		for (int i = 0; getppid() == parent; i++) {
 			union sigval value = {.sival_int = i};
 

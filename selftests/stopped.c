@@ -40,9 +40,8 @@ int main(void)
 {
 	struct counts *counts = subject_shared(4096), before;
 	pthread_t thread;
-	pid_t pid = fork();
+	pid_t pid = subject_fork();
 
-	subject_need(pid >= 0, "fork: %m");
 	if (pid == 0) {
 		pthread_create(&thread, NULL, count, (void *)&counts->thread);
 		count((void *)&counts->leader);

@@ -199,6 +199,16 @@ static inline void *subject_shared(size_t size)
 	return p;
 }
 
+/* fork(): 0 in the child. Where there can be no child the subject ends, so that the result may be
+ * handed to kill(), for which -1 is everybody. */
+static inline pid_t subject_fork(void)
+{
+	pid_t pid = fork();
+
+	subject_need(pid >= 0, "fork: %m");
+	return pid;
+}
+
 /* Waits for child @pid; returns its wait status, -1 if there is no such child. */
 static inline int subject_reap(pid_t pid)
 {

@@ -22,8 +22,7 @@ int main(void)
 	subject_need(p != (void *)-1 && readonly != (void *)-1, "shmat: %m");
 	p[0] = 1;
 	p[size - 1] = 0x33;
-	pid = fork();
-	subject_need(pid >= 0, "fork: %m");
+	pid = subject_fork();
 	if (pid == 0) {
 		subject_wait_restored();
 		subject_check(subject_await(p[0] == 2), "the child sees %d", p[0]);

@@ -125,9 +125,8 @@ int main(void)
 	pthread_t a, b;
 	struct task before;
 	int score, reaper = 0;
-	pid_t child = fork();
+	pid_t child = subject_fork();
 
-	subject_need(child >= 0, "fork: %m");
 	if (child == 0)
 		mourn(flag);
 

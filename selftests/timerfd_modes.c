@@ -96,7 +96,7 @@ int main(void)
 
 	subject_need(absolute >= 0 && cancel >= 0 && once >= 0 && often >= 0, "timerfd: %m");
 	subject_need(subject_await(poll(p, 2, 0) == 2), "they do not expire");
-	pid = fork();
+	pid = subject_fork();
 	if (!pid) {
 		subject_wait_restored();
 		_exit(end_of(absolute, CLOCK_REALTIME) < day - 1);

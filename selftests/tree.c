@@ -57,9 +57,8 @@ static void wait_and_check(void)
 /* A child that runs @begin, then waits with its own children. Returns its pid. */
 static pid_t spawn(const char *name, void (*begin)(void))
 {
-	pid_t pid = fork();
+	pid_t pid = subject_fork();
 
-	subject_need(pid >= 0, "fork: %m");
 	if (pid == 0) {
 		begin();
 		enter(name);

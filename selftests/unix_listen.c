@@ -93,7 +93,7 @@ int main(void)
 	subject_need(send(first, " more", 5, 0) == 5, "send: %m");
 	lost = reach(SOCK_STREAM, path, "lost", NULL);
 	close(lost);
-	child = fork();
+	child = subject_fork();
 	if (!child) {
 		subject_need(setgid(4321) == 0 && setuid(1234) == 0, "setuid: %m");
 		second = reach(SOCK_STREAM, abstract, "child", NULL);

@@ -84,7 +84,7 @@ static pid_t client_of(const char *name, int server, int *ret_conn)
 {
 	struct sockaddr_un addr;
 	socklen_t len = unix_address(&addr, name);
-	pid_t pid = fork();
+	pid_t pid = subject_fork();
 	char c;
 
 	if (pid == 0) {

@@ -165,14 +165,14 @@ int main(void)
 	put(creds[0], "none", 4);
 	set(creds[1], SO_PASSCRED, 1);
 	put(creds[0], "mine", 4);
-	dead = fork();
+	dead = subject_fork();
 	if (!dead) {
 		subject_need(setgid(4321) == 0 && setuid(1234) == 0, "setuid: %m");
 		put(creds[0], "dead", 4);
 		_exit(0);
 	}
 	subject_need(subject_reap(dead) == 0, "the child that sends failed");
-	child = fork();
+	child = subject_fork();
 	if (!child) {
 		put(creds[0], "child", 5);
 		subject_wait_restored();

@@ -134,7 +134,7 @@ int main(void)
 	pair_of(SOCK_STREAM, loop);
 	send_files(loop[0], "myself", &loop[1], 1);
 
-	child = fork();
+	child = subject_fork();
 	if (!child) {
 		/* Shares all queues, and takes one message. */
 		subject_wait_restored();

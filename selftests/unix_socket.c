@@ -66,8 +66,7 @@ int main(void)
 	receiver = bound(SOCK_DGRAM, "receiver");
 	abstract = bound(SOCK_STREAM, "@abstract");
 	unconnected = socket(AF_UNIX, SOCK_STREAM, 0);
-	pid = fork();
-	subject_need(pid >= 0, "fork: %m");
+	pid = subject_fork();
 	if (pid == 0) {
 		close(child[0]);
 		subject_check(read(child[1], &c, 1) == 1 && c == 'q', "the child read '%c'", c);

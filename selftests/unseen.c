@@ -46,7 +46,7 @@ static void find_none(void)
 static void find_one(int n)
 {
 	int status = 0;
-	pid_t pid = fork(), found;
+	pid_t pid = subject_fork(), found;
 
 	if (pid == 0)
 		_exit(n & 0x7f);

@@ -29,15 +29,16 @@ static void handler(int sig, siginfo_t *info, void *context)
 static bool can_be_restored(void)
 {
 	uint64_t config[4];
-	pid_t pid = fork();
+	pid_t pid = subject_fork();
 	bool can;
 
 	if (pid == 0)
 		for (;;)
 			pause();
-	ptrace(PTRACE_SEIZE, pid, NULL, NULL);
-	ptrace(PTRACE_INTERRUPT, pid, NULL, NULL);
-	waitpid(pid, NULL, __WALL);
+	subject_need(ptrace(PTRACE_SEIZE, pid, NULL, PTRACE_O_EXITKILL) == 0 &&
+			     ptrace(PTRACE_INTERRUPT, pid, NULL, NULL) == 0 &&
+			     waitpid(pid, NULL, __WALL) == pid,
+		     "the child cannot be traced: %m");
 	can = ptrace(0x4211 /* PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG */, pid, sizeof(config), config) == 0;
 	kill(pid, SIGKILL);
 	subject_reap(pid);

@@ -211,13 +211,13 @@ static void run_child(void)
 static int run_family(const char *program)
 {
 	int up = 0, *up_shared = subject_shared(sizeof(*up_shared));
-	pid_t forked = fork(), executed;
+	pid_t forked = subject_fork(), executed;
 
 	if (!forked) {
 		__atomic_add_fetch(up_shared, 1, __ATOMIC_SEQ_CST);
 		run_child();
 	}
-	executed = fork();
+	executed = subject_fork();
 	if (!executed) {
 		execl(program, program, "child", NULL);
 		_exit(1);

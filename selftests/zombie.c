@@ -10,9 +10,8 @@
 
 static pid_t end_by(int code, int sig)
 {
-	pid_t pid = fork();
+	pid_t pid = subject_fork();
 
-	subject_need(pid >= 0, "fork: %m");
 	if (pid == 0) {
 		if (sig)
 			raise(sig);
@@ -32,10 +31,9 @@ static void *end_all(void *arg)
 /* Its first thread ends before, with another code. */
 static pid_t end_by_thread(void)
 {
-	pid_t pid = fork();
+	pid_t pid = subject_fork();
 	pthread_t t;
 
-	subject_need(pid >= 0, "fork: %m");
 	if (pid == 0) {
 		pthread_create(&t, NULL, end_all, NULL);
 		syscall(SYS_exit, 3);
@@ -47,9 +45,8 @@ static pid_t end_by_thread(void)
 /* Holds a zombie of its own. */
 static pid_t holder(volatile int *flag)
 {
-	pid_t pid = fork(), child;
+	pid_t pid = subject_fork(), child;
 
-	subject_need(pid >= 0, "fork: %m");
 	if (pid == 0) {
 		child = end_by(9, 0);
 		*flag = 1;

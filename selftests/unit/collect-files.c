@@ -280,7 +280,7 @@ TEST(memory_files)
 
 TEST(pidfds_and_namespaces)
 {
-	pid_t child = child_that((void (*)(void *))sync, NULL), ended = fork();
+	pid_t child = child_that((void (*)(void *))sync, NULL), ended = test_fork();
 	int alive = pidfd_open(child, 0), reaped, net = open("/proc/self/ns/net", O_RDONLY);
 	const struct pidfd_detail *p;
 	const struct nsfd_detail *n;

@@ -252,7 +252,7 @@ static void end_leader(void *arg)
 
 	for (int i = 0; i < 3; i++)
 		pthread_create(&t, NULL, outlive, NULL);
-	if (!fork()) { /* says that all is ready when the leader has gone */
+	if (!test_fork()) { /* says that all is ready when the leader has gone */
 		usleep(100000);
 		return;
 	}
@@ -277,7 +277,7 @@ TEST(a_process_whose_leader_has_ended)
 TEST(who_does_not_exist_is_an_error)
 {
 	struct collector *collector = collector_for(COLLECT_ALL);
-	pid_t pids[2] = {getpid(), fork()};
+	pid_t pids[2] = {getpid(), test_fork()};
 	struct error err = {};
 	struct collected c = {};
 

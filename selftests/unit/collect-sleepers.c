@@ -40,7 +40,7 @@ static struct collected collect_stopped(pid_t pid)
 
 static pid_t sleeper(void (*call)(void *), void *arg)
 {
-	pid_t pid = fork();
+	pid_t pid = test_fork();
 
 	if (!pid) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -166,7 +166,7 @@ TEST(numbers_are_those_of_the_caller)
 
 	if (unshare(CLONE_NEWPID))
 		SKIP("no pid namespaces: %s", strerror(errno));
-	outer = fork();
+	outer = test_fork();
 	if (!outer) {
 		pid_t pid = child_that(nothing, NULL);
 		struct collected c = collect_task(pid);
@@ -285,7 +285,7 @@ TEST(stopped_and_traced)
 TEST(zombie)
 {
 	struct collected c;
-	pid_t pid = fork();
+	pid_t pid = test_fork();
 
 	if (!pid)
 		_exit(42);

@@ -181,8 +181,7 @@ static __attribute__((unused)) pid_t child_that(void (*setup)(void *arg), void *
 	pid_t pid;
 
 	EXPECT_EQ(pipe2(ready, O_CLOEXEC), 0);
-	pid = fork();
-	EXPECT_GE(pid, 0);
+	pid = test_fork();
 	if (!pid) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		close(ready[0]);

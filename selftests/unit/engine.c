@@ -420,7 +420,7 @@ TEST(tasks_die_with_their_tracer)
 		pid_t pids[2], tracer;
 
 		shared->done = 0;
-		tracer = fork();
+		tracer = test_fork();
 		EXPECT_GE(tracer, 0);
 		if (tracer == 0) {
 			struct engine *engine = make_engine();

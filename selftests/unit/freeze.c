@@ -101,7 +101,7 @@ static bool all_tick(const struct board *board, int threads, int children)
 /* A child with @threads threads and @children children, all counting. */
 static pid_t spawn_tree(struct board *board, int threads, int children)
 {
-	pid_t pid = fork();
+	pid_t pid = test_fork();
 
 	for (int i = 0; pid && i < 1000 && !all_tick(board, threads, children); i++)
 		sleep_ms(10);
@@ -109,7 +109,7 @@ static pid_t spawn_tree(struct board *board, int threads, int children)
 		return pid;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	for (int i = 1; i <= children; i++)
-		if (!fork()) {
+		if (!test_fork()) {
 			prctl(PR_SET_PDEATHSIG, SIGKILL);
 			tick(&board->ticks[i]);
 		}
@@ -164,7 +164,7 @@ TEST(a_killed_tracer_leaves_the_tree_running)
 	pid_t pid = spawn_tree(board, 3, 2), tracer;
 
 	sleep_ms(20);
-	tracer = fork();
+	tracer = test_fork();
 	if (!tracer) {
 		freeze(pid);
 		board->stop = 1;
@@ -248,7 +248,7 @@ TEST(no_signal_is_lost)
 	pid_t pid;
 
 	storm = board_create();
-	pid = fork();
+	pid = test_fork();
 	if (!pid) {
 		signal(SIGUSR1, count_signal);
 		storm->stop = 1;
@@ -275,7 +275,7 @@ TEST(no_signal_is_lost)
 TEST(a_vfork_parent_is_caught_in_the_end)
 {
 	struct board *board = board_create();
-	pid_t pid = fork();
+	pid_t pid = test_fork();
 
 	if (!pid) {
 		for (;;) {
@@ -304,7 +304,7 @@ TEST(a_vfork_child_that_stays_is_an_error)
 {
 	struct error err = { 0 };
 	struct freezer *f;
-	pid_t pid = fork();
+	pid_t pid = test_fork();
 
 	if (!pid) {
 		if (!vfork()) {
@@ -324,7 +324,7 @@ TEST(a_vfork_child_that_stays_is_an_error)
 TEST(epoll_wait_goes_on)
 {
 	struct board *board = board_create();
-	pid_t pid = fork();
+	pid_t pid = test_fork();
 
 	if (!pid) {
 		int epoll = epoll_create1(0);
@@ -352,7 +352,7 @@ TEST(epoll_wait_goes_on)
 TEST(a_timed_sleep_keeps_its_deadline)
 {
 	struct board *board = board_create();
-	pid_t pid = fork();
+	pid_t pid = test_fork();
 
 	if (!pid) {
 		struct timespec ts = { .tv_nsec = 500000000 };
@@ -382,10 +382,10 @@ TEST(zombies_are_listed)
 {
 	const pid_t *pids;
 	struct freezer *f;
-	pid_t pid = fork(), zombie;
+	pid_t pid = test_fork(), zombie;
 
 	if (!pid) {
-		if (!fork())
+		if (!test_fork())
 			_exit(7);
 		for (;;)
 			pause();
@@ -422,12 +422,12 @@ static void *short_thread(void *arg)
 TEST(a_changing_tree_is_caught)
 {
 	struct board *board = board_create();
-	pid_t pid = fork();
+	pid_t pid = test_fork();
 
 	if (!pid) {
 		for (;;) {
 			pthread_t thread;
-			pid_t child = fork();
+			pid_t child = test_fork();
 
 			if (!child)
 				_exit(0);

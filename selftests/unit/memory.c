@@ -48,7 +48,7 @@ struct fixture {
 static void fixture_fork(struct fixture *x)
 {
 	x->page = (size_t)sysconf(_SC_PAGESIZE);
-	x->pid = fork();
+	x->pid = test_fork();
 	if (!x->pid) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		for (;;)

@@ -11,7 +11,7 @@
 /* A child that spins, stopped. */
 static pid_t spinner(void)
 {
-	pid_t pid = fork();
+	pid_t pid = test_fork();
 
 	EXPECT_GE(pid, 0);
 	if (pid == 0)

@@ -77,7 +77,7 @@ static void set_registers(CoreEntry *core)
 {
 	struct error err = {0};
 	struct regs regs;
-	pid_t pid = fork();
+	pid_t pid = test_fork();
 
 	if (!pid) {
 		pause();

@@ -71,7 +71,10 @@ struct file_ops {
 	 * same (in flight in a queue) a process, so that they are opened too.
 	 */
 	int (*adopt)(struct restore *r);
-	/* Checks what the image says before any process exists: ids, paths, ranges. */
+	/*
+	 * Checks what the image says before any process exists: ids, paths, ranges. Also of
+	 * entries that no process has (f->process is NULL): others may lead to them.
+	 */
 	int (*check)(struct restore *r, struct new_file *f);
 	/*
 	 * Opens it in this process, into f->fd, with O_CLOEXEC; content, position, flags

@@ -300,6 +300,22 @@ static int describe(struct dump *d, struct file *f, FileEntry *entry)
 
 /* --- restore --- */
 
+/* A connection has another side in the image, which is connected with it or listens. */
+static int check_peer(struct restore *r, const struct new_file *f)
+{
+	const UnixSkEntry *usk = f->entry->usk;
+	const struct new_file *peer = unix_by_ino(r, usk->peer);
+
+	if (!f->process || !usk->peer || usk->type == SOCK_DGRAM)
+		return 0;
+	if (!peer || !unix_entry(peer))
+		return fail(r->err, 0, "its other side, socket %u, is missing", usk->peer);
+	if (!unix_mutual_peer(r, f) && peer->entry->usk->state != STATE_LISTEN)
+		return fail(r->err, 0, "its other side, socket %u, is not connected with it",
+			    usk->peer);
+	return 0;
+}
+
 static int check(struct restore *r, struct new_file *f)
 {
 	const UnixSkEntry *usk = f->entry->usk;
@@ -316,10 +332,10 @@ static int check(struct restore *r, struct new_file *f)
 		return fail(r->err, 0, "its name has %zu bytes", usk->name.len);
 	if (usk->name_dir && !is_absolute_path(usk->name_dir))
 		return fail(r->err, 0, "`%s' is no absolute path", usk->name_dir);
-	if (usk->uflags)
+	if (usk->uflags & ~(f->process ? 0 : UFLAG_EXTERNAL))
 		return fail(r->err, 0, "a socket with the flags %#x cannot be restored yet",
 			    usk->uflags);
-	return check_sockopts(r, usk->opts);
+	return check_sockopts(r, usk->opts) ?: check_peer(r, f);
 }
 
 static int open_socket(struct restore *r, struct new_file *f)

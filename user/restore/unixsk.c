@@ -363,7 +363,8 @@ struct new_file *unix_mutual_peer(const struct restore *r, const struct new_file
 {
 	struct new_file *peer = unix_by_ino(r, f->entry->usk->peer);
 
-	return peer && peer != f && peer->entry->usk->peer == f->entry->usk->ino &&
+	return peer && peer != f && unix_entry(peer) &&
+			       peer->entry->usk->peer == f->entry->usk->ino &&
 			       peer->entry->usk->type == f->entry->usk->type
 		       ? peer
 		       : NULL;

@@ -187,12 +187,13 @@ static int adopt_files(struct restore *r, struct error *err)
 	return ret;
 }
 
-/* All entries of files.img that are of a known kind; an unknown one matters if a task has it. */
+/*
+ * All entries of files.img that are of a known kind, also those that no task has: others lead to
+ * them. An unknown one matters if a task has it.
+ */
 static int check_files(struct restore *r, struct error *err)
 {
-	int ret = 0;
-
-	for (size_t i = 0; i < r->n_files && !ret; i++) {
+	for (size_t i = 0; i < r->n_files; i++) {
 		struct new_file *f = r->files[i];
 
 		f->kind = kind_of_type((int)f->entry->type);
@@ -201,13 +202,13 @@ static int check_files(struct restore *r, struct error *err)
 				    "process %d: descriptor %u: files of type %d cannot be "
 				    "restored yet",
 				    f->process->pid, f->number, (int)f->entry->type);
-		if (f->kind && f->process && f->kind->file->check)
-			ret = f->kind->file->check(r, f);
-		if (ret && f->process)
-			return fail_in(err, "process %d: descriptor %u", f->process->pid,
-				       f->number);
+		if (!f->kind || !f->kind->file->check || !f->kind->file->check(r, f))
+			continue;
+		return f->process ? fail_in(err, "process %d: descriptor %u", f->process->pid,
+					    f->number)
+				  : fail_in(err, "files.img: file %u", f->id);
 	}
-	return ret;
+	return 0;
 }
 
 /* What only a descriptor can be: not the path of a program, a directory or a mapped file. */

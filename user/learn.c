@@ -99,7 +99,7 @@ void learn(struct learned *learned)
 
 	if (learned->is_done)
 		return;
-	*learned = (struct learned){.is_done = true, .has_failed = true};
+	learned->is_done = learned->has_failed = true;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, socks))
 		return;
 	pid = fork();

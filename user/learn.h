@@ -16,6 +16,11 @@ struct learned {
 	bool has_failed;         /* nothing was learned */
 	uint64_t tsc_flags;      /* TIF_*: the time stamp counter faults (PR_SET_TSC) */
 	uint64_t cpuid_flags;    /* TIF_*: CPUID faults */
+	enum {
+		NOT_TRIED,
+		CANNOT_ARM,
+		CAN_ARM,
+	} dispatch; /* syscall user dispatch, by a tracer: user/kind/process.c */
 };
 
 /* Fills @learned, unless that was done before. Costs a child and three passes over it. */

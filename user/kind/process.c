@@ -50,17 +50,20 @@ struct sud_config {
 };
 
 /* Does this kernel let a tracer arm it? A child is asked about, for it must be a tracee. */
-static bool can_arm_dispatch(void)
+static bool try_dispatch(void)
 {
 	struct sud_config config;
-	pid_t pid = fork();
+	pid_t self = getpid(), pid = fork();
 	bool can = false;
 
 	if (pid < 0)
 		return false;
-	if (!pid)
+	if (!pid) {
+		if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != self)
+			_exit(1);
 		for (;;)
 			pause();
+	}
 	if (!ptrace(PTRACE_SEIZE, pid, NULL, (void *)PTRACE_O_EXITKILL) &&
 	    !ptrace(PTRACE_INTERRUPT, pid, NULL, NULL) && waitpid(pid, NULL, __WALL) == pid)
 		can = !ptrace(PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG, pid, (void *)sizeof(config),
@@ -68,6 +71,23 @@ static bool can_arm_dispatch(void)
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, __WALL);
 	return can;
+}
+
+/* All threads may ask, while the tree is frozen: it is tried once. */
+static bool can_dump_dispatch(struct learned *learned)
+{
+	if (learned->dispatch == NOT_TRIED)
+		learned->dispatch = try_dispatch() ? CAN_ARM : CANNOT_ARM;
+	return learned->dispatch == CAN_ARM;
+}
+
+static bool can_restore_dispatch(struct restore *r)
+{
+	const uint64_t key = (uintptr_t)&can_restore_dispatch;
+
+	if (!ids_get(&r->kind_data, key))
+		(void)ids_set(&r->kind_data, key, try_dispatch() ? CAN_ARM : CANNOT_ARM);
+	return ids_get(&r->kind_data, key) == CAN_ARM;
 }
 
 /* --- judge --------------------------------------------------------------- */
@@ -115,7 +135,7 @@ static void judge_task_flags(struct judge *j, const struct task *t)
 	if (rec->sysvsem_undo)
 		judge_task(j, t, "semaphore", NULL,
 			   "has SEM_UNDO adjustments of SysV semaphores, which would be lost");
-	if (rec->syscall_user_dispatch && !can_arm_dispatch())
+	if (rec->syscall_user_dispatch && !can_dump_dispatch(&j->snap->learned))
 		judge_task(
 			j, t, "dispatch", NULL,
 			"syscall user dispatch is armed, which this kernel lets nobody put back");
@@ -243,7 +263,7 @@ static int check(struct restore *r, struct new_task *t)
 	const TaskCoreEntry *tc = t->core->tc;
 	const ThreadCoreEntry *thread = t->core->thread_core;
 
-	if (thread->has_sud_offset && !can_arm_dispatch())
+	if (thread->has_sud_offset && !can_restore_dispatch(r))
 		return fail(r->err, 0, "syscall user dispatch cannot be armed on this kernel");
 	if (thread->has_pdeath_sig && thread->pdeath_sig >= NSIG)
 		return fail(r->err, 0, "there is no signal %u, its parent-death signal",

@@ -50,9 +50,6 @@ static void judge(struct judge *j, const struct task *t)
 {
 	if (t->process->is_zombie)
 		return;
-	if (t == t->process->tasks && t->rec->exit_state)
-		judge_process(j, t->process, "process", NULL,
-			      "its main thread has ended, others live on");
 	if (t == t->process->tasks)
 		judge_process_sharing(j, t->process);
 	else

@@ -81,6 +81,11 @@ static bool find_nodes(struct restore *r, const struct new_task *t, uint32_t mod
 		log_warn(r->log,
 			 "task %d: the NUMA nodes of its memory policy are not here; ignoring",
 			 t->tid);
+	else if (*ret != nodes)
+		log_warn(r->log,
+			 "task %d: of the NUMA nodes of its memory policy, %#llx are not here; "
+			 "ignoring",
+			 t->tid, (unsigned long long)(nodes & ~*ret));
 	return *ret;
 }
 

@@ -21,6 +21,7 @@
 #include "judge.h"
 #include "kind.h"
 #include "lib/err.h"
+#include "lib/log.h"
 #include "options.h"
 #include "pidfd.h"
 #include "pidfd.pb-c.h"
@@ -30,6 +31,7 @@
 #define OPEN_FLAGS (PIDFD_NONBLOCK | PIDFD_THREAD)             /* what pidfd_open takes */
 #define SET_FLAGS  (O_APPEND | O_ASYNC | O_DIRECT | O_NOATIME) /* what F_SETFL adds */
 #define LARGEFILE  0100000
+#define CORE_DUMPED 0x80 /* in a wait status */
 
 static bool claims(const struct file *f)
 {
@@ -229,6 +231,10 @@ static int open_reaped(struct restore *r, struct new_file *first)
 	const PidfdEntry *pidfd = first->entry->pidfd;
 	pid_t pid = pidfd_spawn_dead(pidfd->has_exit_code ? pidfd->exit_code : 0);
 	int ret = pid < 0 ? fail(r->err, pid, "cannot make a process that ends") : 0;
+
+	if (pidfd->has_exit_code && pidfd->exit_code & CORE_DUMPED)
+		log_warn(r->log, "a pidfd does not tell any more that its process dumped core; "
+				 "ignoring");
 
 	for (size_t i = 0; i < r->n_files && !ret; i++) {
 		struct new_file *f = r->files[i];

@@ -236,7 +236,7 @@ static int send_packet(struct restore *r, struct new_file *f, const struct unix_
 		.flags = entry->has_oob && entry->oob ? MSG_OOB : 0,
 		.bytes = packet->bytes,
 		.n = entry->length,
-		.has_cred = entry->has_pid,
+		.has_cred = entry->has_pid && entry->has_uid && entry->has_gid,
 		.cred = {entry->pid, entry->uid, entry->gid},
 	};
 

@@ -64,21 +64,19 @@ static int mounts_read(struct mounts *mounts)
 	if (!f)
 		return -errno;
 	while (getline(&line, &room, f) > 0) {
+		_cleanup_free_ char *root = NULL, *point = NULL;
 		unsigned int id, major, minor;
 		struct mount_line *slot;
-		char *root, *point;
 
 		if (sscanf(line, "%u %*u %u:%u %ms %ms", &id, &major, &minor, &root, &point) != 5)
 			return -EPROTO;
 		slot = array_add(mounts->list, mounts->n);
-		if (!slot) {
-			free(root);
-			free(point);
+		if (!slot)
 			return -ENOMEM;
-		}
 		unescape(root);
 		unescape(point);
 		*slot = (struct mount_line){id, major << 20 | minor, root, point};
+		root = point = NULL;
 	}
 	return 0;
 }

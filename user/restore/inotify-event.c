@@ -198,7 +198,10 @@ static void name_at(char at[static AT_ROOM], const char *home, const InotifyEven
 	snprintf(at, AT_ROOM, "%s/%.*s", home, (int)event->name.len, (char *)event->name.data);
 }
 
-/* One move is two events, which share a cookie. */
+/*
+ * One move is two events, which share a cookie. Another's event that had come between them comes
+ * behind: only by one rename do they get the same.
+ */
 static int cause_move(struct cause *c, const InotifyEventEntry *to)
 {
 	bool same = to->wd == c->event->wd;

@@ -82,6 +82,8 @@ struct file_ops {
 	 * a pipe) open all of them with the first.
 	 */
 	int (*open)(struct restore *r, struct new_file *f);
+	/* The restore failed: takes back what open made outside of this process, names of sockets. */
+	void (*abandon)(struct new_file *f);
 	/*
 	 * The tree exists, no task runs: what needs the others (epoll targets, owners of
 	 * signals) or a task of the tree, once per description. f->fd is still open here.

@@ -34,6 +34,7 @@ struct unix_plan {
 	size_t n_packets;
 	int feeder;     /* the other side of one whose other side is to be closed; -1 */
 	bool drop_name; /* its file is still there, to be found by those that connect */
+	bool has_name;  /* it was given a name whose file is to be removed again */
 };
 
 /* Whom a call is to be made as. */
@@ -95,5 +96,7 @@ int unix_open_pending(struct restore *r, struct new_file *f);
 int unix_bind_name(struct restore *r, int fd, const UnixSkEntry *usk);
 /* Removes the file of the name in @usk, if it had none any more. */
 int unix_drop_name(struct restore *r, const UnixSkEntry *usk);
+/* The restore failed: does that, if it was not done before. */
+void unix_abandon(struct new_file *f);
 
 #endif

@@ -180,6 +180,12 @@ static int check_lock(struct restore *r, const FileLockEntry *lock)
 	return 0;
 }
 
+/* CRIU's: its holder was told to give it up altogether, so there is nothing to take again. */
+static bool is_given_up(const FileLockEntry *lock)
+{
+	return lock->flag == IMAGE_LEASE && lock->type == (F_UNLCK | IMAGE_BREAKING);
+}
+
 static int queue_lock(struct batch *batch, const FileLockEntry *lock)
 {
 	struct flock range = {
@@ -222,9 +228,10 @@ static int for_locks(struct restore *r, const struct new_process *p, struct batc
 	while ((rc = image_next(image, NULL, &msg, r->err)) > 0) {
 		const FileLockEntry *lock = (FileLockEntry *)msg;
 
-		rc = !batch                ? check_lock(r, lock)
-		     : lock->pid == p->pid ? queue_lock(batch, lock)
-					   : 0;
+		if (!batch)
+			rc = check_lock(r, lock);
+		else
+			rc = lock->pid == p->pid && !is_given_up(lock) ? queue_lock(batch, lock) : 0;
 		protobuf_c_message_free_unpacked(msg, NULL);
 		if (rc)
 			break;

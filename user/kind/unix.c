@@ -391,6 +391,7 @@ static const struct file_ops file_ops = {
 	.adopt = unix_adopt,
 	.check = check,
 	.open = open_socket,
+	.abandon = unix_abandon,
 	.connect = connect_socket,
 	.fill = unix_fill_all,
 };

@@ -54,3 +54,15 @@ int restore_open(void *restore, struct error *err)
 		return fail(err, errno, "cannot open a descriptor of this process");
 	return 0;
 }
+
+void restore_abandon(void *restore, bool failed, struct error *err)
+{
+	struct restore *r = restore;
+
+	for (size_t i = 0; failed && i < r->n_files; i++) {
+		struct new_file *f = r->files[i];
+
+		if (f->process && f->kind->file->abandon)
+			f->kind->file->abandon(f);
+	}
+}

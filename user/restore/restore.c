@@ -16,7 +16,7 @@ static const struct stage restore_stages[] = {
 	{"load", restore_load, NULL},         /* images to messages */
 	{"validate", restore_validate, NULL}, /* nothing in them is trusted */
 	{"plan", restore_plan, NULL},         /* who is made by whom, in which order */
-	{"open", restore_open, NULL},         /* open file descriptions and shared memory */
+	{"open", restore_open, restore_abandon}, /* open file descriptions and shared memory */
 	{"tree", restore_tree, restore_kill}, /* processes, each with its memory */
 	{"threads", restore_threads, NULL},   /* their other threads, which descriptors may name */
 	{"objects", restore_objects, NULL},   /* descriptors to their owners */

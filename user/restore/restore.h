@@ -189,6 +189,8 @@ int restore_validate(void *restore, struct error *err); /* nothing in them is tr
 int restore_plan(void *restore, struct error *err);     /* who is made by whom, in which order */
 int restore_open(void *restore,
 		 struct error *err); /* descriptions and shared memory, in this process */
+/* Undoes what opening did outside of this process, if the restore failed. */
+void restore_abandon(void *restore, bool failed, struct error *err);
 int restore_tree(void *restore, struct error *err); /* processes and their memory */
 void restore_kill(void *restore, bool failed,
 		  struct error *err);                  /* undoes the tree unless resumed */

@@ -153,13 +153,50 @@ static int give_file(struct restore *r, const UnixSkEntry *usk, const char *path
 	return 0;
 }
 
+static bool is_deleted(const UnixSkEntry *usk)
+{
+	return has_path(usk) && usk->has_deleted && usk->deleted;
+}
+
+/* Of a sender made for the moment nothing is noted: it has no file of the image. */
+static void note_name(struct restore *r, const UnixSkEntry *usk, bool has_name)
+{
+	struct new_file *f = unix_by_ino(r, usk->ino);
+
+	if (f && f->entry->usk == usk)
+		unix_plan_of(f)->has_name = has_name;
+}
+
 int unix_drop_name(struct restore *r, const UnixSkEntry *usk)
 {
 	char path[PATH_MAX + 128];
 
-	if (!has_path(usk) || !usk->has_deleted || !usk->deleted)
+	if (!is_deleted(usk))
 		return 0;
+	note_name(r, usk, false);
 	return unlink(path_of(usk, path)) ? fail(r->err, errno, "cannot remove %s", path) : 0;
+}
+
+void unix_abandon(struct new_file *f)
+{
+	const UnixSkEntry *usk = unix_entry(f);
+	char path[PATH_MAX + 128];
+
+	if (usk && unix_plan_of(f)->has_name)
+		(void)unlink(path_of(usk, path));
+}
+
+/* What is to be removed from a path that the program had removed, and others may have taken. */
+static int check_path(struct restore *r, const UnixSkEntry *usk, const char *path)
+{
+	bool is_taken = is_deleted(usk) && !access(path, F_OK);
+
+	if (!is_taken && !is_in_the_way(path))
+		return 0;
+	fail(r->err, EEXIST, "cannot bind it to %s", path);
+	return fail_hint(r->err, is_taken ? "remove it if nobody uses it: a restore that was killed "
+					    "may have left it"
+					  : "move away what is there now");
 }
 
 /* A socket's file left from before gives way, as with CRIU. */
@@ -174,10 +211,9 @@ int unix_bind_name(struct restore *r, int fd, const UnixSkEntry *usk)
 	unix_job_init(&job, usk);
 	job.fd = fd;
 	if (has_path(usk)) {
-		path_of(usk, path);
-		if (is_in_the_way(path) ||
-		    (usk->has_deleted && usk->deleted && !access(path, F_OK)))
-			return fail(r->err, EEXIST, "cannot bind it to %s", path);
+		rc = check_path(r, usk, path_of(usk, path));
+		if (rc)
+			return rc;
 		(void)unlink(path);
 	}
 	rc = run_as(r, &nobody_else, do_bind, &job, sizeof(job));
@@ -188,6 +224,7 @@ int unix_bind_name(struct restore *r, int fd, const UnixSkEntry *usk)
 	}
 	if (rc)
 		return fail(r->err, rc, "cannot bind it to %s", path);
+	note_name(r, usk, is_deleted(usk));
 	return has_path(usk) ? give_file(r, usk, path) : 0;
 }
 

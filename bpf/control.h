@@ -27,6 +27,7 @@ enum control_flags {
 	CONTROL_USER_ONLY = 16, /* no kernel threads */
 	CONTROL_WAKE = 32,      /* deadlines of sleeping threads */
 	CONTROL_SHALLOW = 64,   /* twins, and nothing that no verdict depends on */
+	CONTROL_FLIGHTS = 128,  /* files in flight */
 };
 
 struct record_control {

@@ -214,8 +214,10 @@ static __always_inline int send_file(struct file *file, const struct twin_key *k
 
 	file_rest(file);
 	if (control.flags & CONTROL_PARTS && ((has_locks(file) && file_locks()) || file_epoll() ||
-					      file_queue() || file_flights() ||
-					      file_tty_queue() || file_watches()))
+					      file_queue() || file_tty_queue() ||
+					      file_watches()))
+		return 1;
+	if (control.flags & CONTROL_FLIGHTS && file_flights())
 		return 1;
 	if (control.flags & CONTROL_DETAILS)
 		file_kind();

@@ -338,6 +338,8 @@ TEST(what_is_in_flight)
 		EXPECT_EQ(connect(clients[i], (void *)&address, size), 0);
 	}
 	c = collect_self();
+	EXPECT_EQ(file_of(&c, pair[1])->head.part, 2);
+	c = collect(getpid(), COLLECT_ALL | COLLECT_FLIGHTS);
 	EXPECT_EQ(file_of(&c, pair[1])->head.part, 4);
 	EXPECT_EQ(file_of(&c, pair[0])->head.part, 0);
 	q = part_of(&c, file_of(&c, pair[1]), 0);

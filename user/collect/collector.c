@@ -216,6 +216,8 @@ static __u32 control_flags(const struct collector *c)
 		flags |= CONTROL_WAKE;
 	if (c->flags & COLLECT_SHALLOW)
 		flags |= CONTROL_SHALLOW;
+	if (c->flags & COLLECT_FLIGHTS)
+		flags |= CONTROL_FLIGHTS;
 	return flags;
 }
 
@@ -271,7 +273,7 @@ static int run_phases(struct collector *c, const pid_t *tgids, size_t n, bool is
 			r = run_each(c, phase, tgids, n, err);
 		if (!r)
 			r = ring_consume(&c->ring);
-		if (!r && phase == PROGRAM_FILE)
+		if (!r && phase == PROGRAM_FILE && !is_whole)
 			r = run_unshown(c, err);
 		if (r)
 			return r;

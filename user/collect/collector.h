@@ -49,6 +49,8 @@ enum collect_flags {
 	 */
 	COLLECT_SHALLOW = 1024,
 
+	COLLECT_FLIGHTS = 2048,	/* what is in flight in Unix sockets: RECORD_FLIGHT_PART */
+
 	COLLECT_NO_CACHE = 256,	/* neither use what is pinned nor pin anything */
 };
 
@@ -81,7 +83,7 @@ int collector_run(struct collector *c, const pid_t *tgids, size_t n,
 		  int (*record)(void *arg, const struct record_head *rec), void *arg,
 		  struct error *err);
 
-/* Changes COLLECT_RUNNING and COLLECT_NO_{PARTS,PATHS,DETAILS} for the passes to come. */
+/* Changes what is not COLLECT_ALL or COLLECT_NO_CACHE for the passes to come. */
 void collector_set_flags(struct collector *c, unsigned int flags);
 
 /*

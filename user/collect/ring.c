@@ -49,7 +49,8 @@ static int count_shown(struct ring *ring, __u64 object, __u32 tgid, __u32 tid, b
 	return 0;
 }
 
-static int expect(struct ring *ring, __u64 object, unsigned int flag, __u32 holder, __u32 n)
+static int expect(struct ring *ring, __u64 object, unsigned int flag, __u32 holder, bool is_leaders,
+		  __u32 n)
 {
 	struct tally *tally = object ? tally_of(ring, object) : NULL;
 
@@ -60,6 +61,7 @@ static int expect(struct ring *ring, __u64 object, unsigned int flag, __u32 hold
 	tally->expected = n;
 	tally->flag = flag;
 	tally->holder = holder;
+	tally->is_leaders |= is_leaders;
 	tally->has_expected = true;
 	return 0;
 }
@@ -77,12 +79,14 @@ static int count(struct ring *ring, const struct record_head *rec, bool *ret_sho
 	*ret_shown = false;
 	switch (rec->type) {
 	case RECORD_TASK:
-		r = expect(ring, task->files, COLLECT_FILES, task->pid.host, task->n_fds);
+		r = expect(ring, task->files, COLLECT_FILES, task->pid.host,
+			   task->pid.host == task->tgid.host, task->n_fds);
 		return r ? r : count_shown(ring, task->group, 1, 1, ret_shown);
 	case RECORD_PROCESS:
-		r = expect(ring, rec->owner, COLLECT_TASKS, process->pid.host, process->n_threads);
+		r = expect(ring, rec->owner, COLLECT_TASKS, process->pid.host, true,
+			   process->n_threads);
 		return r ? r
-			 : expect(ring, process->mm, COLLECT_VMAS, process->pid.host,
+			 : expect(ring, process->mm, COLLECT_VMAS, process->pid.host, true,
 				  process->map_count);
 	case RECORD_FILE:
 		return count_shown(ring, file->files, file->tgid, file->tid, ret_shown);
@@ -196,7 +200,8 @@ __u32 ring_unshown(const struct ring *ring, size_t *at)
 	while (*at < ring->n_tallies) {
 		const struct tally *tally = &ring->tallies[(*at)++];
 
-		if (tally->flag == COLLECT_FILES && tally->expected && !tally->arrived)
+		if (tally->flag == COLLECT_FILES && !tally->is_leaders && tally->expected &&
+		    !tally->arrived)
 			return tally->holder;
 	}
 	return 0;

@@ -25,6 +25,7 @@ struct tally {
 	__u32 expected, arrived;
 	unsigned int flag;	/* COLLECT_TASKS: a thread group, _FILES: a table, _VMAS: an mm */
 	bool has_expected;
+	bool is_leaders;	/* a leader has it: asking about a process shows it */
 };
 
 struct ring {
@@ -50,8 +51,8 @@ void ring_begin(struct ring *ring, __u32 pass);
 /* Hands over what is in the ring. Returns 0, or what record returned, or -errno. */
 int ring_consume(struct ring *ring);
 /*
- * A thread whose descriptor table has descriptors of which none arrived, or 0; each is named
- * once. @at is 0 for the first call.
+ * A thread whose descriptor table, which no leader has, has descriptors of which none arrived,
+ * or 0; each is named once. @at is 0 for the first call.
  */
 __u32 ring_unshown(const struct ring *ring, size_t *at);
 /* Does what arrived make up what @collect_flags asked for? Returns 0 or -EAGAIN with @err set. */

@@ -249,6 +249,9 @@ int crbpf_vma(struct bpf_iter__task_vma *ctx)
 
 	if (!task || !vma)
 		return 0;
+	/* A thread with descriptors of its own is shown too, and its mappings are its leader's. */
+	if (task != task->group_leader && task->mm == task->group_leader->mm)
+		return 0;
 	if (!turn_to(task))
 		return 0;
 	vma_at = (__u64)vma;

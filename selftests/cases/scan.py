@@ -11,7 +11,7 @@ import time
 
 import schema
 import subjects
-from case import Failed, kill
+from case import Failed, kill, status_field
 
 
 def program(case, name):
@@ -118,6 +118,48 @@ def test_several_pids(case):
     found = scan_json(case, '--pid', str(first), '--pid', str(second))
     if sorted(t['pid'] for t in found['trees']) != sorted([first, second]) or not found['clean']:
         raise Failed(str(found))
+
+
+# Many mappings of which no two are alike, and threads of whom each shows all of them.
+SHOWN_TWICE = """
+import ctypes, mmap, os, subprocess, sys, tempfile, threading, time
+libc = ctypes.CDLL(None, use_errno=True)
+page, n = mmap.PAGESIZE, 4000
+f = tempfile.TemporaryFile(dir='.')
+f.truncate(n * page)
+maps = [mmap.mmap(f.fileno(), page, flags=mmap.MAP_SHARED, prot=1 + 2 * (i % 2), offset=i * page)
+        for i in range(n)]
+CLONE_FILES = 0x400
+def stay(ready):
+    if sys.argv[1] == 'unshare':
+        assert libc.unshare(CLONE_FILES) == 0
+    ready.set()
+    time.sleep(1000)
+for _ in range(2):
+    ready = threading.Event()
+    threading.Thread(target=stay, args=(ready,)).start()
+    ready.wait()
+child = subprocess.Popen(['sleep', '1000'])
+open('told', 'w').close()
+if sys.argv[1] == 'exit':
+    libc.syscall({'x86_64': 60, 'aarch64': 93}[os.uname().machine], 0)
+time.sleep(1000)
+"""
+
+
+def test_shown_twice(case):
+    """Mappings that several threads show are those of one process, and no verdict gets lost."""
+    for how, text in (('unshare', 'has a descriptor table of its own'),
+                      ('exit', 'its main thread has ended')):
+        os.mkdir(case.path(how))
+        pid = case.spawn(['python3', '-c', SHOWN_TWICE, how], cwd=case.path(how))
+        case.await_true(lambda: os.path.exists(case.path(how, 'told')), 60, 'its mappings')
+        if how == 'exit':
+            case.await_true(lambda: status_field(pid, 'State').startswith('Z'), 60,
+                            'the end of its first thread')
+        tree, = scan_json(case, '--pid', str(pid), status=1)['trees']
+        if 'unseen' in tree or not any(text in o['text'] for o in tree['obstacles']):
+            raise Failed(f'{how}: {tree}')
 
 
 def test_ends(case):

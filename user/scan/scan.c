@@ -72,6 +72,7 @@ static void forget_trees(struct scan *scan)
 	free(scan->trees);
 	ids_deinit(&scan->tree_of);
 	records_deinit(&scan->records);
+	surroundings_deinit(&scan->around);
 	scan->trees = NULL;
 	scan->n_trees = scan->n_hidden = 0;
 }
@@ -86,6 +87,8 @@ static int look(struct scan *scan, const struct pids *roots, struct error *err)
 		ret = collector_run(scan->collector, pids.pid, pids.n, keep_record, scan, err);
 	if (ret == -ENOMEM)
 		fail(err, ENOMEM, "cannot keep what the kernel says");
+	if (ret == -EPROTO && !err->text)
+		fail(err, EPROTO, "what the kernel says refers to what it never said");
 	if (!ret)
 		ret = scan_find_trees(scan, roots, err);
 	for (size_t i = 0; i < scan->n_trees && !ret; i++)
@@ -99,6 +102,8 @@ int scan_judge_tree(struct scan *scan, struct scan_tree *tree, struct error *err
 	struct error why = { 0 };
 	int ret = snapshot_finish(&tree->snap, tree->root, tree->pids.pid, tree->pids.n, &why);
 
+	/* Twins have become what they are twins of; a tree may live longer than the list of shapes. */
+	tree->snap.shapes = NULL;
 	if (!ret)
 		ret = snapshot_add_flights(&tree->snap);
 	if (ret == -ENOMEM)
@@ -130,16 +135,32 @@ static bool is_gone(const struct pids *roots)
 	return false;
 }
 
+/*
+ * Shapes are numbered as they come, and what a process shows twice is passed over the second
+ * time: a twin may be left that has nobody to be the twin of. Everything is shown whole then.
+ */
+static bool can_look_deeper(struct scan *scan, int ret)
+{
+	if (ret != -EPROTO || !(scan->flags & COLLECT_SHALLOW))
+		return false;
+	log_debug(scan->log, "looking at everything whole");
+	scan->flags &= ~(unsigned int)COLLECT_SHALLOW;
+	collector_set_flags(scan->collector, scan->flags);
+	return true;
+}
+
 static int look_until_found(struct scan *scan, const struct pids *roots, struct error *err)
 {
 	int ret;
 
 	for (int tries = 1;; tries++) {
-		forget_trees(scan);
-		ret = look(scan, roots, err);
+		do {
+			forget_trees(scan);
+			error_deinit(err);
+			ret = look(scan, roots, err);
+		} while (can_look_deeper(scan, ret));
 		if (ret != -ESRCH || tries == TRIES || is_gone(roots))
 			return ret;
-		error_deinit(err);
 	}
 }
 
@@ -184,7 +205,8 @@ static void drop_tree(struct scan *scan, size_t at)
 static int look_again(struct scan *scan, struct error *err)
 {
 	for (size_t i = scan->n_trees; i--;) {
-		struct scan once = { .opt = scan->opt, .log = scan->log, .collector = scan->collector };
+		struct scan once = { .opt = scan->opt, .log = scan->log,
+				     .collector = scan->collector, .flags = scan->flags };
 		pid_t root = scan->trees[i].root;
 		int ret;
 
@@ -196,7 +218,6 @@ static int look_again(struct scan *scan, struct error *err)
 		else if (ret == -ESRCH)
 			drop_tree(scan, i);
 		forget_trees(&once);
-		surroundings_deinit(&once.around);
 		if (ret == -ENOMEM)
 			return ret;
 		error_deinit(err);
@@ -208,11 +229,15 @@ int scan_run(struct scan *scan, const struct options *opt, struct log *log, stru
 {
 	const struct pids roots = { opt->pids.pid, opt->pids.n };
 	/* A table of descriptors needs the position of each. */
-	unsigned int flags = COLLECT_ALL | COLLECT_RUNNING | (opt->fds ? 0 : COLLECT_SHALLOW);
+	unsigned int flags = COLLECT_ALL | COLLECT_RUNNING | COLLECT_FLIGHTS;
 	int ret;
 
-	*scan = (struct scan){ .opt = opt, .log = log };
-	ret = collector_open(&scan->collector, flags | (opt->no_cache ? COLLECT_NO_CACHE : 0), log, err);
+	if (!opt->fds)
+		flags |= COLLECT_SHALLOW;
+	if (opt->no_cache)
+		flags |= COLLECT_NO_CACHE;
+	*scan = (struct scan){ .opt = opt, .log = log, .flags = flags };
+	ret = collector_open(&scan->collector, flags, log, err);
 	if (!ret && roots.n)
 		return look_at_roots(scan, &roots, err);
 	if (!ret)
@@ -223,7 +248,6 @@ int scan_run(struct scan *scan, const struct options *opt, struct log *log, stru
 void scan_deinit(struct scan *scan)
 {
 	forget_trees(scan);
-	surroundings_deinit(&scan->around);
 	collector_close(scan->collector);
 	*scan = (struct scan){ 0 };
 }

@@ -49,6 +49,7 @@ struct scan {
 	const struct options *opt;
 	struct log *log;
 	struct collector *collector;
+	unsigned int flags;		/* COLLECT_*, for the next pass */
 	struct scan_records records;	/* of the last pass: the snapshots point into them */
 	struct surroundings around;
 	struct scan_tree *trees;	/* in the order of their first process */

@@ -211,15 +211,22 @@ struct process *snapshot_process(const struct snapshot *snap, pid_t pid)
 
 int snapshot_add_file(struct snapshot *snap, struct file *f, uint64_t file)
 {
-	size_t n = snap->n_files;
-	struct file **files = arena_alloc(&snap->arena, (n + 2) * sizeof(*files));
+	size_t n = snap->n_files, room = 2 * n + 16;
+	struct file **files = snap->files;
 
-	if (!files || ids_set(&snap->file_index, file, (uint32_t)n + 1))
+	if (n >= snap->files_room) {
+		files = arena_alloc(&snap->arena, room * sizeof(*files));
+		if (!files)
+			return -ENOMEM;
+		if (n)
+			memcpy(files, snap->files, n * sizeof(*files));
+		snap->files = files;
+		snap->files_room = room;
+	}
+	if (ids_set(&snap->file_index, file, (uint32_t)n + 1))
 		return -ENOMEM;
-	memcpy(files, snap->files, n * sizeof(*files));
 	f->id = (uint32_t)n + 1;
 	files[n] = f;
-	snap->files = files;
 	snap->n_files = n + 1;
 	return 0;
 }

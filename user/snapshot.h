@@ -148,7 +148,7 @@ struct snapshot {
 	struct fdtable *fdtables;
 	size_t n_fdtables;
 	struct file **files;		/* by id */
-	size_t n_files;
+	size_t n_files, files_room;
 	struct ids inodes;		/* (dev, ino) of mapped objects to small ids: snapshot_inode */
 	struct ids file_index;		/* struct file to file id: snapshot_file */
 	struct ids process_index;	/* pid to position + 1 in processes: snapshot_process */

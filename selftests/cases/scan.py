@@ -150,7 +150,7 @@ time.sleep(1000)
 def test_shown_twice(case):
     """Mappings that several threads show are those of one process, and no verdict gets lost."""
     for how, text in (('unshare', 'has a descriptor table of its own'),
-                      ('exit', 'its main thread has ended')):
+                      ('exit', 'its first thread has ended')):
         os.mkdir(case.path(how))
         pid = case.spawn(['python3', '-c', SHOWN_TWICE, how], cwd=case.path(how))
         case.await_true(lambda: os.path.exists(case.path(how, 'told')), 60, 'its mappings')

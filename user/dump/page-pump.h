@@ -13,6 +13,7 @@
 #include <sys/uio.h>
 
 #include "dump/page-source.h"
+#include "dump/page-store.h"
 #include "dump/pages.h"
 #include "lib/err.h"
 
@@ -33,8 +34,7 @@ struct page_sink {
 	struct page_source source;
 	struct image *pagemap;
 	uint32_t pages_id;
-	int fd;			/* the pages file */
-	uint64_t offset;	/* bytes of it that are assigned */
+	struct page_store store;	/* the pages file */
 	uint64_t start, count;	/* the run not yet in the pagemap: it may grow */
 	uint64_t sum;		/* image_pages_sum of what is written */
 	size_t users;		/* the search for ranges, and each chunk under way */
@@ -58,7 +58,7 @@ struct chunk {
 	struct run *runs;	/* a run per page at worst, and as many iovecs */
 	struct iovec *iovs;
 	size_t n_runs, n_iovs;
-	uint64_t offset;	/* in the pages file, once its turn has come */
+	struct page_part part;	/* of the pages file, once its turn has come */
 	uint64_t sum;
 };
 

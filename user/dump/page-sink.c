@@ -33,16 +33,19 @@ static int sink_add(struct page_sink *sink, struct error *err)
 
 void sink_release(struct page_pump *pump, struct page_sink *sink)
 {
+	int ret;
+
 	if (--sink->users)
 		return;
 	if (!pump->err.code)
 		sink_add(sink, &pump->err);
 	image_finish(sink->pagemap, &pump->err);
-	if (sink->fd >= 0 && close(sink->fd))
-		fail(&pump->err, errno, "pages-%u.img: cannot write it", sink->pages_id);
 	/* without it the file is read again when the images are sealed */
-	if (sink->fd >= 0)
-		image_dir_note_sum(pump->d->dir, sink->pages_id, sink->sum, sink->offset);
+	if (sink->store.fd >= 0)
+		image_dir_note_sum(pump->d->dir, sink->pages_id, sink->sum, sink->store.end);
+	ret = page_store_deinit(&sink->store);
+	if (ret)
+		fail(&pump->err, ret, "pages-%u.img: cannot write it", sink->pages_id);
 	page_source_close(&sink->source);
 	free(sink);
 }
@@ -59,8 +62,8 @@ static int sink_open(struct page_pump *pump, struct page_sink *sink, uint64_t nu
 		ret = image_add(sink->pagemap, &head.base, &pump->err);
 	if (ret)
 		return ret;
-	sink->fd = image_create_raw(pump->d->dir, IMAGE_PAGES, sink->pages_id, &pump->err);
-	return sink->fd < 0 ? sink->fd : 0;
+	sink->store.fd = image_create_raw(pump->d->dir, IMAGE_PAGES, sink->pages_id, &pump->err);
+	return sink->store.fd < 0 ? sink->store.fd : 0;
 }
 
 /* Is it the turn of this process's memory? *@ret_child: the clone to read it from, 0 without one. */
@@ -89,7 +92,7 @@ static int next_sink(struct page_pump *pump)
 	sink = calloc(1, sizeof(*sink));
 	if (!sink)
 		return fail(&pump->err, ENOMEM, "cannot store pages");
-	sink->fd = -1;
+	page_store_init(&sink->store, -1);
 	sink->users = 1;
 	if (pump->next_process < snap->n_processes) {
 		const struct process *p = snap->processes[pump->next_process++];
@@ -176,7 +179,6 @@ int pump_publish(struct page_pump *pump, struct chunk *chunk)
 	uint64_t pages = 0;
 	int ret = 0;
 
-	chunk->offset = sink->offset;
 	for (size_t i = 0; i < chunk->n_runs && !ret; i++) {
 		const struct run *run = &chunk->runs[i];
 
@@ -190,7 +192,7 @@ int pump_publish(struct page_pump *pump, struct chunk *chunk)
 		sink->start = run->start;
 		sink->count = run->count;
 	}
-	sink->offset += pages * pump->page_size;
+	chunk->part = page_store_assign(&sink->store, pages * pump->page_size, pump->n_started);
 	if (sink->is_shared) {
 		pump->d->stats.shared_scanned += chunk->pages;
 		pump->d->stats.shared_written += pages;

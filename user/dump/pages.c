@@ -106,7 +106,7 @@ static void drop_zeroes(struct chunk *chunk, size_t size)
 /* While it is in the processor's cache. */
 static void sum_chunk(struct chunk *chunk)
 {
-	uint64_t offset = chunk->offset;
+	uint64_t offset = chunk->part.offset;
 
 	chunk->sum = 0;
 	for (size_t i = 0; i < chunk->n_iovs; i++) {
@@ -117,24 +117,9 @@ static void sum_chunk(struct chunk *chunk)
 
 static int write_chunk(struct chunk *chunk, struct error *err)
 {
-	struct iovec *iov = chunk->iovs, *end = chunk->iovs + chunk->n_iovs;
+	int ret = page_store_put(&chunk->sink->store, &chunk->part, chunk->iovs, chunk->n_iovs);
 
-	while (iov < end) {
-		int n = end - iov > 1024 ? 1024 : (int)(end - iov);
-		ssize_t done = pwritev(chunk->sink->fd, iov, n, (off_t)chunk->offset);
-
-		if (done <= 0)
-			return fail(err, done ? errno : ENOSPC, "pages-%u.img: cannot write it",
-				    chunk->sink->pages_id);
-		chunk->offset += (uint64_t)done;
-		while (iov < end && (size_t)done >= iov->iov_len)
-			done -= (ssize_t)(iov++)->iov_len;
-		if (done) {
-			iov->iov_base = (char *)iov->iov_base + done;
-			iov->iov_len -= (size_t)done;
-		}
-	}
-	return 0;
+	return ret ? fail(err, ret, "pages-%u.img: cannot write it", chunk->sink->pages_id) : 0;
 }
 
 static int read_chunk(struct chunk *chunk, size_t page_size, struct error *err)

@@ -16,6 +16,7 @@
 #include "kind.h"
 #include "lib/err.h"
 #include "mm.pb-c.h"
+#include "restore/fill.h"
 #include "restore/plan.h"
 #include "restore/restore.h"
 #include "vmaflags.h"
@@ -167,7 +168,7 @@ static int start_mapping(struct restore *r, struct new_process *p, struct error 
 		else if (v->inherited && filling_prot(v->born_prot, v->has_pages) != v->born_prot)
 			ret = protect(batch, v->entry, filling_prot(v->born_prot, v->has_pages));
 	}
-	ret = ret ?: drop_pages(r, p, batch);
+	ret = ret ?: drop_pages(r, p, batch) ?: fill_queue_open(r, p, batch);
 	return batch_start(batch, err) ?: ret;
 }
 
@@ -224,7 +225,7 @@ static int final_prot(const struct new_vma *v)
 static int start_finishing(struct new_process *p, struct error *err)
 {
 	struct batch *batch = batch_of(p);
-	int ret = 0;
+	int ret = fill_queue_close(p, batch);
 
 	for (size_t i = 0; i < p->n_vmas && !ret; i++) {
 		const struct new_vma *v = &p->vmas[i];

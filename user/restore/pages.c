@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Pages go from the image straight to their place: each task reads its own, with
- * preadv and many ranges a call. The tasks of several processes read at the same time.
+ * Pages go from the image straight to their place: large ranges from here (fill.h); of all
+ * others each task reads its own, with preadv and many ranges a call. The tasks of several
+ * processes read at the same time.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include "inject/engine.h"
 #include "lib/err.h"
 #include "mm.pb-c.h"
+#include "restore/fill.h"
 #include "restore/memory.h"
 #include "restore/restore.h"
 
@@ -44,17 +46,51 @@ static bool is_vdso(const struct new_process *p, uint64_t address)
 	return address >= p->vdso.text && address < p->vdso.text + p->vdso.text_size;
 }
 
-/* Bytes of what is next that go (or, in the vDSO, do not go) to one place. */
-static uint64_t next_piece(const struct restore *r, const struct filling *f, bool *ret_is_wanted)
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* The mapping that @at lies in; NULL: none that has an entry. */
+static const struct new_vma *find_vma(struct filling *f, uint64_t at)
+{
+	const struct new_vma *v;
+
+	while (f->vma < f->p->n_vmas && f->p->vmas[f->vma].entry->end <= at)
+		f->vma++;
+	v = &f->p->vmas[f->vma];
+	return f->vma < f->p->n_vmas && v->entry->start <= at ? v : NULL;
+}
+
+/* Who is to read the next bytes. */
+enum reader {
+	READER_NONE,	/* nobody: the vDSO is the kernel's */
+	READER_TASK,
+	READER_FILL,
+};
+
+/* Bytes of what is next, all of which go to one place by one reader. */
+static uint64_t next_piece(const struct restore *r, struct filling *f, enum reader *ret_reader,
+			   const struct new_vma **ret_vma)
 {
 	const struct new_pages *run = &f->p->pages[f->run];
 	uint64_t at = run->start + f->done, left = run->count * r->page_size - f->done;
 	uint64_t text = f->p->vdso.text, end = text + f->p->vdso.text_size;
+	const struct new_vma *v = find_vma(f, at);
 
-	*ret_is_wanted = !is_vdso(f->p, at);
-	if (!*ret_is_wanted)
-		return left < end - at ? left : end - at;
-	return at < text && text - at < left ? text - at : left;
+	*ret_vma = v;
+	*ret_reader = READER_NONE;
+	if (is_vdso(f->p, at))
+		return least(left, end - at);
+	*ret_reader = READER_TASK;
+	if (at < text)
+		left = least(left, text - at);
+	if (!v || !f->p->is_filled_from_here)
+		return left;
+	left = least(left, v->entry->end - at);
+	if (fill_is_worth(f->p, v, left))
+		*ret_reader = READER_FILL;
+	return left;
 }
 
 static void advance(const struct restore *r, struct filling *f, uint64_t bytes)
@@ -74,10 +110,11 @@ static void next_reading(const struct restore *r, struct filling *f, struct read
 	while (f->run < f->p->n_pages && ret->n < RANGES_MAX && ret->bytes < BYTES_MAX) {
 		const struct new_pages *run = &f->p->pages[f->run];
 		uint64_t offset = run->offset + f->done;
-		bool is_wanted;
-		uint64_t bytes = next_piece(r, f, &is_wanted);
+		const struct new_vma *v;
+		enum reader reader;
+		uint64_t bytes = next_piece(r, f, &reader, &v);
 
-		if (!is_wanted) {
+		if (reader != READER_TASK) {
 			advance(r, f, bytes);
 			continue;
 		}
@@ -194,17 +231,64 @@ static bool has_more(const struct filling *fillings, size_t n)
 	return false;
 }
 
+/* Hands the large ranges of @p, the process number @i, to @fill. */
+static int add_large(struct restore *r, struct fill *fill, size_t i, struct new_process *p,
+		     struct error *err)
+{
+	struct filling f = { .p = p };
+	int ret = 0;
+
+	while (f.run < p->n_pages && !ret) {
+		const struct new_pages *run = &p->pages[f.run];
+		const struct new_vma *v;
+		enum reader reader;
+		uint64_t bytes = next_piece(r, &f, &reader, &v);
+
+		if (reader == READER_FILL) {
+			ret = fill_add(fill, i, p, v, run->start + f.done, bytes,
+				       run->offset + f.done, err);
+			r->stats.pages_restored += bytes / r->page_size;
+		}
+		advance(r, &f, bytes);
+	}
+	return ret;
+}
+
+static int fill_large(struct restore *r, struct new_process **ps, size_t n, struct fill **ret_fill,
+		      struct error *err)
+{
+	bool is_any = false;
+	int ret;
+
+	for (size_t i = 0; i < n; i++)
+		is_any |= ps[i]->is_filled_from_here;
+	if (!is_any)
+		return 0;
+	ret = fill_create(ret_fill, r, n, err);
+	for (size_t i = 0; i < n && !ret; i++)
+		if (ps[i]->is_filled_from_here)
+			ret = add_large(r, *ret_fill, i, ps[i], err);
+	if (!ret)
+		fill_start(*ret_fill);
+	return ret;
+}
+
 int memory_fill(struct restore *r, struct new_process **ps, size_t n, struct error *err)
 {
 	struct filling *fillings = calloc(n ?: 1, sizeof(*fillings));
+	struct fill *fill = NULL;
 	int ret = 0;
 
 	if (!fillings)
 		return fail(err, ENOMEM, "cannot read pages");
 	for (size_t i = 0; i < n; i++)
 		fillings[i].p = ps[i];
+	ret = fill_large(r, ps, n, &fill, err);
 	while (has_more(fillings, n) && !ret)
 		ret = fill_round(r, fillings, n, err);
+	if (fill)
+		ret = fill_finish(fill, err) ?: ret;
+	fill_destroy(fill);
 	free(fillings);
 	return ret;
 }

@@ -123,6 +123,8 @@ struct new_process {
 	struct new_pages *drops; /* the parent has these pages, it has not: offset is of no use */
 	size_t n_drops;
 	int pages_fd; /* -1 if it has none */
+	bool is_filled_from_here; /* its memory is large: fill.h */
+	__s64 userfault; /* its descriptor, while it is filled; below 0: none */
 
 	/* the plan */
 	struct new_process

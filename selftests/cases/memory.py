@@ -2,6 +2,8 @@
 """Memory that needs a preparation, and what must not be stored."""
 
 import os
+import shutil
+import tempfile
 
 import subjects
 from case import Failed, Skipped, is_running, read_file, status_field
@@ -67,3 +69,22 @@ while True: time.sleep(0.01)
     if not is_running(pid):
         raise Failed('it does not run')
     return f'{size >> 10} KiB of images for {resident} KiB'
+
+
+def test_large_on_tmpfs(case):
+    """There several threads store pages in two ways, which must not get into each other's way."""
+    directory = tempfile.mkdtemp(prefix='crbpf-test.', dir='/dev/shm')
+    try:
+        pid, options = subjects.start(case, os.path.join(case.settings.output, 'selftests/mem_large'))
+        for n in range(3):
+            images = os.path.join(directory, str(n))
+            os.mkdir(images)
+            case.dump(pid, '--leave-running', *options, images=images)
+            case.must([*case.settings.crbpf, 'verify', images])
+        images = os.path.join(directory, 'last')
+        os.mkdir(images)
+        case.dump(pid, *options, images=images)
+        case.restore(images, *options)
+        subjects.finish(case, pid)
+    finally:
+        shutil.rmtree(directory)

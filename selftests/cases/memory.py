@@ -75,7 +75,8 @@ def test_large_on_tmpfs(case):
     """There several threads store pages in two ways, which must not get into each other's way."""
     directory = tempfile.mkdtemp(prefix='crbpf-test.', dir='/dev/shm')
     try:
-        pid, options = subjects.start(case, os.path.join(case.settings.output, 'selftests/mem_large'))
+        subject = os.path.join(case.settings.output, 'selftests/mem_large')
+        pid, options = subjects.start(case, subject)
         for n in range(3):
             images = os.path.join(directory, str(n))
             os.mkdir(images)

@@ -123,8 +123,8 @@ class Case:
             os.closerange(tell + 1, 256)
             os.chdir(cwd or self.work)
             signal.pthread_sigmask(signal.SIG_SETMASK, [])
-            for sig in signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT:
-                signal.signal(sig, signal.SIG_DFL)      # what python and run.py ignore
+            for sig in signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGHUP:
+                signal.signal(sig, signal.SIG_DFL)      # what python, run.py or nohup ignore
             if before:
                 before()
             os.execvpe(argv[0], argv, env or dict(os.environ))
@@ -301,8 +301,3 @@ class Case:
             if lines:
                 text += [f'--- {os.path.relpath(log, self.root)}'] + lines[-15:]
         return '\n'.join(text)
-
-    def remove_ipc(self):
-        """Removes System V segments of which a subject told us in case it dies."""
-        for segment in read_file(os.path.join(self.work, 'shm')).split():
-            ctypes.CDLL(None).shmctl(int(segment), 0, None)

@@ -10,9 +10,10 @@ A test of this directory is one of
   programs/NAME.py     functions test_*(case): a real program
   cases/NAME.py        functions test_*(case): whatever needs more: bad input, refusals,
                        killed dumps, subjects ("Run by cases/NAME.py") that need a preparation
-Attributes of such a function: `alone` (no other test beside it), `seconds` (its time limit).
+Attributes of such a function: `alone` (no other test beside it), `seconds` (its time limit), `tries`.
 What runs alone measures time, or wants a number that others may take: if it fails on a busy
-machine, it is said and tried once more.
+machine, it is said and tried once more, unless `tries` is 1. Who leaves a mount or a control group
+fails (leftovers.py).
 Real programs also go from crbpf to criu and back if criu is there (tools/install-deps test).
 """
 
@@ -33,14 +34,17 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 sys.dont_write_bytecode = True
 
+import leftovers                                              # noqa: E402
 import subjects                                               # noqa: E402
-from case import Case, Failed, Skipped, become_subreaper, descendants, kill   # noqa: E402
+from case import Case, Failed, Skipped, become_subreaper, children, descendants, kill   # noqa: E402
+
+ENDING = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
 
 
 class Test:
-    def __init__(self, name, run, alone=False, seconds=120):
+    def __init__(self, name, run, alone=False, seconds=120, tries=None):
         self.name, self.run, self.alone, self.seconds = name, run, alone, seconds
-        self.tries = 2 if alone else 1
+        self.tries = tries or (2 if alone else 1)
 
 
 # --- finding tests
@@ -83,7 +87,8 @@ def python_tests(settings, folder):
         for attribute, function in list(vars(module).items()):
             if attribute.startswith('test_'):
                 yield Test(f'{folder}/{name}/{attribute[5:]}', function,
-                           getattr(function, 'alone', False), getattr(function, 'seconds', 120))
+                           getattr(function, 'alone', False), getattr(function, 'seconds', 120),
+                           getattr(function, 'tries', None))
 
 
 def interop(settings, tests):
@@ -93,7 +98,7 @@ def interop(settings, tests):
                                       ('to-criu', settings.crbpf, settings.criu)):
             yield Test(f'interop/{test.name.removeprefix("programs/").removesuffix("/restored")}/{way}',
                        lambda case, t=test, d=dumper, r=restorer: mixed(case, t, d, r),
-                       test.alone, test.seconds)
+                       test.alone, test.seconds, test.tries)
 
 
 def mixed(case, test, dumper, restorer):
@@ -105,9 +110,8 @@ def mixed(case, test, dumper, restorer):
 
 def sources(folder, suffix):
     path = os.path.join(HERE, folder)
-    own = {'run.py', 'case.py', 'subjects.py'}
     return sorted(n[:-len(suffix)] for n in (os.listdir(path) if os.path.isdir(path) else [])
-                  if n.endswith(suffix) and n not in own)
+                  if n.endswith(suffix))
 
 
 def find_tests(settings):
@@ -119,10 +123,15 @@ def find_tests(settings):
         own = list(subject_tests(settings))
         carried = programs + [t for t in own if settings.interop and t.name.endswith('/restored')]
         tests += [*own, *programs, *interop(settings, carried), *python_tests(settings, 'cases')]
-    if settings.only:
-        tests = [t for t in tests if any(fnmatch.fnmatch(t.name, p) or p in t.name
-                                         for p in settings.only)]
-    return tests
+    return chosen(tests, settings.only) if settings.only else tests
+
+
+def chosen(tests, patterns):
+    found = {p: [t for t in tests if fnmatch.fnmatch(t.name, p) or p in t.name] for p in patterns}
+    for pattern, matching in found.items():
+        if not matching:
+            sys.exit(f'run.py: no test is called {pattern} (--list shows the names)')
+    return [t for t in tests if any(t in matching for matching in found.values())]
 
 
 # --- running them
@@ -143,7 +152,6 @@ def work(settings, test, root, result):
     except Exception:
         verdict, text = 'FAIL', traceback.format_exc() + case.report()
     case.kill_all()
-    case.remove_ipc()
     counts = case.counts or (verdict == 'ok', verdict == 'FAIL', verdict == 'skip')
     with open(result, 'w') as f:
         f.write('%d %d %d %s\n%s' % (*counts, verdict, text))
@@ -153,6 +161,7 @@ class Runner:
     def __init__(self, settings, temp):
         self.settings, self.temp = settings, temp
         self.running = {}                       # pid: (test, root, start)
+        self.others = children(os.getpid())     # of who has executed us
         self.counts = [0, 0, 0]
         self.number = 0
 
@@ -164,7 +173,10 @@ class Runner:
         pid = os.fork()
         if not pid:
             try:
-                signal.signal(signal.SIGINT, signal.SIG_IGN)
+                signal.signal(signal.SIGINT, signal.SIG_IGN)    # run.py ends us
+                for sig in ENDING[1:]:
+                    if signal.getsignal(sig) != signal.SIG_IGN:
+                        signal.signal(sig, signal.SIG_DFL)
                 work(self.settings, test, root, root + '.result')
             finally:
                 os._exit(0)
@@ -198,6 +210,10 @@ class Runner:
             passed, failed, skipped, verdict = head.split()
         except (OSError, ValueError):
             passed, failed, skipped, verdict, text = 0, 1, 0, 'FAIL', why
+        self.kill_below(self.running)           # what a test has left that died itself
+        left = leftovers.remove(root, pid)
+        if left and verdict != 'FAIL':
+            passed, failed, skipped, verdict, text = 0, 1, 0, 'FAIL', f'it left {left}'
         test.tries -= 1
         if verdict == 'FAIL' and test.tries > 0:
             self.show(test, 'again', text, time.monotonic() - began)
@@ -227,8 +243,13 @@ class Runner:
         for worker, (test, _, _) in list(self.running.items()):
             test.tries = 0
             self.stop(worker, 'interrupted')
-        for pid in descendants(os.getpid()):
-            kill(pid)
+        self.kill_below(())
+
+    def kill_below(self, workers):
+        for child in children(os.getpid()):
+            if child not in workers and child not in self.others:
+                for pid in [child, *descendants(child)]:
+                    kill(pid)
 
 
 def set_pid_max(number):
@@ -289,8 +310,11 @@ def main():
         print('run.py: the tests need root (--unit: those that do not)', file=sys.stderr)
         return 1
     become_subreaper()
-    temp = tempfile.mkdtemp(prefix='crbpf-tests.')
+    temp = os.path.realpath(tempfile.mkdtemp(prefix='crbpf-tests.'))
     os.chmod(temp, 0o755)
+    for sig in ENDING:
+        if signal.getsignal(sig) != signal.SIG_IGN:             # as nohup has it
+            signal.signal(sig, signal.default_int_handler)
     runner = Runner(settings, temp)
     pid_max = None if settings.unit else set_pid_max(4 * 1024 * 1024)
     try:
@@ -299,6 +323,8 @@ def main():
         print('interrupted')
         runner.counts[1] += 1
     finally:
+        for sig in ENDING:
+            signal.signal(sig, signal.SIG_IGN)  # once is enough
         runner.clean_up()
         if pid_max:
             set_pid_max(pid_max)

@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 
+import leftovers
 import subjects
 from case import Failed, Skipped, is_running, read_file, status_field
 
@@ -15,16 +16,12 @@ def with_huge_pages(case, way):
     before = read_file(HUGE).strip()
     if not before:
         raise Skipped('needs huge pages')
-    try:
-        with open(HUGE, 'w') as f:
-            f.write(str(int(before) + 16))
-        if int(read_file(HUGE)) < int(before) + 8:
-            raise Skipped('no 16 huge pages could be had')
-        way(case, os.path.join(case.settings.output, 'selftests/hugetlb'))
-        case.kill_all()
-    finally:
-        with open(HUGE, 'w') as f:
-            f.write(before)
+    leftovers.keep_number(case, HUGE)
+    with open(HUGE, 'w') as f:
+        f.write(str(int(before) + 16))
+    if int(read_file(HUGE)) < int(before) + 16:
+        raise Skipped('no 16 huge pages could be had')
+    way(case, os.path.join(case.settings.output, 'selftests/hugetlb'))
 
 
 def test_hugetlb(case):

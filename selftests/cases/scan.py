@@ -215,3 +215,4 @@ def test_pins(case):
 
 
 test_pins.alone = True
+test_pins.tries = 1

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a test may leave on the machine, also when it was killed: all of it can be told by the test's
+directory or by the number of its process."""
+
+import ctypes
+import glob
+import os
+import re
+import time
+
+from case import read_file
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+MNT_DETACH = 2
+IPC_RMID = 0
+
+
+def mounts_below(root):
+    """The last one first: it may hide others."""
+    points = [line.split()[4] for line in read_file('/proc/self/mountinfo').splitlines()]
+    points = [re.sub(r'\\([0-7]{3})', lambda m: chr(int(m[1], 8)), p) for p in points]
+    return [p for p in reversed(points) if p.startswith(root + '/')]
+
+
+def groups_of(pid):
+    return [p for top in ('', '*/') for p in glob.glob(f'/sys/fs/cgroup/{top}crbpf-test-{pid}')]
+
+
+def remove_group(path):
+    """Once those that were killed in it have ended."""
+    for _ in range(250):
+        try:
+            return os.rmdir(path)
+        except OSError:
+            time.sleep(0.02)
+
+
+def segments_below(root):
+    """System V segments of which a subject told us in case it dies."""
+    return [int(n) for n in read_file(os.path.join(root, 'work', 'shm')).split()]
+
+
+def keep_number(case, path):
+    """The number in a file of /proc/sys comes back when the test has ended."""
+    kept = case.path('kept')
+    os.makedirs(kept, exist_ok=True)
+    with open(os.path.join(kept, path.replace('/', '\\')), 'w') as f:
+        f.write(read_file(path))
+
+
+def restore_numbers(root):
+    for kept in glob.glob(os.path.join(glob.escape(root), 'kept', '*')):
+        with open(os.path.basename(kept).replace('\\', '/'), 'w') as f:
+            f.write(read_file(kept))
+
+
+def remove(root, pid):
+    """
+    Removes what the test with this directory and process has left, and puts back numbers. Returns
+    what should not have been there, as text.
+    """
+    found = [f'mount {p}' for p in mounts_below(root)] + groups_of(pid)
+    restore_numbers(root)
+    for segment in segments_below(root):
+        LIBC.shmctl(segment, IPC_RMID, None)
+    for point in mounts_below(root):
+        LIBC.umount2(os.fsencode(point), MNT_DETACH)
+    for path in groups_of(pid):
+        remove_group(path)
+    return ', '.join(found)

@@ -6,6 +6,7 @@ verify themselves without a pause (steady.c)."""
 import os
 import random
 import shutil
+import signal
 import struct
 import time
 
@@ -57,21 +58,31 @@ def goes_on(case, pid, when):
         raise Failed(f'{when}: it is gone: {said(case) or case.statuses.get(pid)}')
 
 
-def dump_and_kill(case, pid, delay, options):
-    """Returns whether crbpf had finished before it was killed."""
+def dump(case, pid, options, delay=None):
+    """Returns whether it had finished before it was killed, which is after @delay."""
     images = case.new_images()
     tool = case.spawn([*case.dumper, 'dump', '-t', str(pid), '-D', images, '-o', 'dump.log', '-R',
                        *options], cwd=case.root)
-    time.sleep(delay)
-    kill(tool)
-    finished = case.wait(tool) == 0
+    if delay is not None:
+        time.sleep(delay)
+        kill(tool)
+    status = case.wait(tool)
+    if status and (status != -signal.SIGKILL or delay is None):
+        log = read_file(os.path.join(images, 'dump.log'))
+        raise Failed(f'the dump ended by itself, with {status}: {log[-800:]}')
     shutil.rmtree(images)
-    return finished
+    return not status
+
+
+def seconds(what):
+    began = time.monotonic()
+    what()
+    return time.monotonic() - began
 
 
 def run(case, name, moments, options=()):
     leave_out = SUBJECTS[name][0] if name in SUBJECTS else ()
-    moments //= case.settings.patience
+    moments = max(moments // case.settings.patience, 5)
     program = 'steady_static' if name == 'static' else 'steady'
     mode = 'memory' if name == 'static' else name
     pid = case.spawn([os.path.join(case.settings.output, 'selftests', program), mode])
@@ -82,14 +93,12 @@ def run(case, name, moments, options=()):
     # Not while it is in a handler, which blocks signals.
     case.await_true(lambda: status_field(pid, 'SigBlk') == at_rest(mode), 10, 'a moment at rest')
     before = fingerprint(pid, leave_out)
-    began = time.monotonic()
-    shutil.rmtree(case.dump(pid, '--leave-running', *options))
-    lasts = time.monotonic() - began
+    lasts = min(seconds(lambda: dump(case, pid, options)) for _ in range(3))
     finished = 0
     for n in range(moments):
         delay = random.uniform(0, lasts * 1.05)
         when = f'moment {n} ({delay * 1e3:.1f} ms of {lasts * 1e3:.0f})'
-        finished += dump_and_kill(case, pid, delay, options)
+        finished += dump(case, pid, options, delay)
         goes_on(case, pid, when)
         try:
             unharmed(case, pid, before, leave_out)
@@ -100,6 +109,8 @@ def run(case, name, moments, options=()):
             left = [(p, status_field(p, 'Name'), status_field(p, 'State'))
                     for p in descendants(os.getpid())]
             raise Failed(f'{when}: processes are left: {left}')
+    if finished == moments:
+        raise Failed(f'none of {moments} dumps was killed: they take {lasts * 1e3:.0f} ms')
     # It can still be dumped and restored.
     case.cycle(pid)
     goes_on(case, pid, 'after a whole dump and restore')

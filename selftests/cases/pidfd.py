@@ -12,12 +12,13 @@ import sys
 from case import Failed, Skipped, is_running, kill
 from harm import refused
 
-HOLDER = '''
+NO_NAMESPACE = 3
+HOLDER = f'''
 import ctypes, os, sys, time
 target = int(sys.argv[1])
 if not target:
     if ctypes.CDLL(None, use_errno=True).unshare(0x20000000):     # CLONE_NEWPID
-        sys.exit(3)
+        sys.exit({NO_NAMESPACE})
     target = os.fork()
     if not target:
         time.sleep(1000)
@@ -37,7 +38,10 @@ def start_holder(case, target):
 
     words = case.await_true(made, 20, 'a pidfd')
     if words is True:
-        raise Skipped('no pid namespace here')
+        status = case.wait(pid)
+        if status == NO_NAMESPACE:
+            raise Skipped('needs pid namespaces (CONFIG_PID_NS)')
+        raise Failed(f'no pidfd of process {target}: it ended with {status}')
     return pid, *map(int, words.split())
 
 

@@ -159,7 +159,7 @@ SBINDIR ?= $(PREFIX)/sbin
 MANDIR  ?= $(PREFIX)/share/man
 install: all
 	install -D -m 755 $O/crbpf $(DESTDIR)$(SBINDIR)/crbpf
-	for page in $(wildcard man/*.8); do install -D -m 644 $$page $(DESTDIR)$(MANDIR)/man8/$${page##*/}; done
+	for page in $(wildcard man/*.8); do install -D -m 644 $$page $(DESTDIR)$(MANDIR)/man8/$${page##*/} || exit 1; done
 	$(call completion,bash,bash-completion/completions/crbpf)
 	$(call completion,zsh,zsh/site-functions/_crbpf)
 	$(call completion,fish,fish/vendor_completions.d/crbpf.fish)

@@ -123,6 +123,8 @@ def find_tests(settings):
         own = list(subject_tests(settings))
         carried = programs + [t for t in own if settings.interop and t.name.endswith('/restored')]
         tests += [*own, *programs, *interop(settings, carried), *python_tests(settings, 'cases')]
+    for test in tests:
+        test.tries = max(test.tries, settings.tries)
     return chosen(tests, settings.only) if settings.only else tests
 
 
@@ -279,6 +281,8 @@ def parse_arguments():
     parser.add_argument('--criu', help='the peer, as a command line (.output/criu/criu)')
     parser.add_argument('--patience', type=int, default=1, metavar='N',
                         help='wait N times as long: for slow machines')
+    parser.add_argument('--tries', type=int, default=1, metavar='N',
+                        help='run what fails again, up to N times in all; each failure is shown')
     parser.add_argument('--interop', action='store_true',
                         help='subjects, too, from crbpf to criu and back (some fail by design)')
     parser.add_argument('--list', action='store_true', help='print the names of the tests')

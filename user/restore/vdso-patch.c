@@ -3,6 +3,12 @@
  * A function of the old vDSO becomes a jump, as short as the processor has one: what
  * follows it stays, for a signal handler may return to there. The jump leads behind
  * the old vDSO's content, where there is room for one that reaches anywhere.
+ *
+ * One gap is left on x86, where that jump has five bytes: who was interrupted by a signal
+ * behind the first instruction of such a function, but within those bytes, and was dumped
+ * while the handler ran, returns into the middle of the jump, and crashes. Whether it will
+ * return at all, and to where, only the handler's frame tells, which nobody can find for
+ * sure. On ARM64 the jump is one instruction, so that there is no middle.
  */
 #include <errno.h>
 #include <string.h>

@@ -29,7 +29,8 @@ apt_open() { # ARCH SUITE...
 		-o Dir::Etc::sourceparts=/dev/null -o "Dir::Etc::preferences=$apt_folder/preferences"
 		-o Dir::Etc::preferencesparts=/dev/null -o "APT::Architecture=$arch"
 		-o "APT::Architectures::=$arch" -o APT::Install-Recommends=false
-		-o Acquire::Languages=none -o Acquire::Retries=3 -o APT::Sandbox::User=root
+		-o Acquire::Languages=none -o Acquire::Retries=3 -o Acquire::http::Timeout=20
+		-o Acquire::https::Timeout=20 -o APT::Update::Error-Mode=any -o APT::Sandbox::User=root
 		-o Debug::NoLocking=true)
 	mirror=$(debian_mirror)
 	if [ -z "$mirror" ]; then
@@ -44,7 +45,7 @@ apt_open() { # ARCH SUITE...
 	printf 'Package: *\nPin: release o=*\nPin-Priority: 500\n' >"$apt_folder/preferences"
 	: >"$apt_folder/status"
 	apt-get "${apt_options[@]}" update >&2 </dev/null ||
-		die "cannot read the package lists of $* for $arch"
+		die "cannot read the package lists of $* for $arch from $mirror"
 }
 
 apt_download() { # PACKAGE...; with all they depend on

@@ -4,13 +4,15 @@
 # A kernel is a folder with vmlinuz, initrd and its modules, a root a folder with root.ext4. Their
 # names end in a hash of what they were made from, so a change here makes new ones.
 
-# The guests' programs are of this machine's suite: what was built or cross-built here fits. Tests of
-# programs that are not among them are skipped: the larger ones are as slow as they are large.
+# The guests' programs are of this machine's suite: what was built or cross-built here fits.
 root_suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
 packages=(base-files base-passwd libc-bin dash bash coreutils util-linux mount login passwd
 	iproute2 nftables iptables procps kmod grep sed mawk findutils diffutils hostname tar gzip dpkg
 	busybox-static libbpf1 libelf1 libprotobuf-c1 libnftables1 libcap2 libxxhash0 zlib1g
 	ncurses-base file python3 perl strace tmux sqlite3 redis-tools)
+# What --programs adds: some ten times as much.
+more_packages=(vim default-jre-headless bsh nodejs ibus dbus-daemon dbus-bin libglib2.0-bin postgresql
+	memcached nginx-light lsof util-linux-extra xvfb xterm xdotool tzdata)
 # What has to be loaded before the root and the shared folders can be mounted.
 boot_modules=(virtio_pci virtio_blk virtio_console crc32c_generic ext4 9pnet_virtio 9p)
 
@@ -74,18 +76,19 @@ build_initrd() { # FOLDER VERSION BUSYBOX
 
 # --- root file systems -------------------------------------------------------------------------
 
-build_root() { # FOLDER ARCH
-	local root=$1/files fake_root=()
+build_root() { # FOLDER ARCH PACKAGE...
+	local folder=$1 root=$1/files fake_root=()
 
 	apt_open "$2" "$root_suite"
-	apt_download "${packages[@]}"
+	shift 2
+	apt_download "$@"
 	apt_unpack "$root" "$apt_debs"/*.deb
 	tell_dpkg "$root" "$apt_debs"/*.deb
 	apt_close
 	finish_root "$root"
-	cp "$root/usr/bin/busybox" "$1/busybox"
+	cp "$root/usr/bin/busybox" "$folder/busybox"
 	[ "$(id -u)" = 0 ] || fake_root=(unshare --user --map-root-user)
-	"${fake_root[@]}" mke2fs -q -t ext4 -O ^has_journal -m 0 -d "$root" "$1/root.ext4" 4G >/dev/null
+	"${fake_root[@]}" mke2fs -q -t ext4 -O ^has_journal -m 0 -d "$root" "$folder/root.ext4" 4G >/dev/null
 	rm -rf "$root"
 }
 
@@ -122,6 +125,10 @@ finish_root() { # ROOT
 	for name in iptables ip6tables {iptables,ip6tables}-{save,restore}; do
 		ln -sf xtables-nft-multi "$root/usr/sbin/$name"
 	done
+	[ ! -e "$root/usr/bin/vim.basic" ] || ln -sf vim.basic "$root/usr/bin/vim"
+	for name in "$root"/usr/lib/jvm/java-*-*/bin/java; do
+		[ ! -e "$name" ] || ln -sf "${name#"$root"}" "$root/usr/bin/java"
+	done
 }
 
 # --- made once ---------------------------------------------------------------------------------
@@ -132,6 +139,7 @@ build() { # NAME COMMAND [ARG]...; the command is given a folder to fill before 
 
 	shift 2
 	built=$cache/$name
+	[ ! -e "$built" ] || return 0
 	(
 		flock 9
 		[ ! -e "$built" ] || exit 0
@@ -148,10 +156,12 @@ hash_of() { # TEXT...
 }
 
 # Sets $kernel_folder and $root_folder.
-build_disks() { # ARCH KERNEL
+build_disks() { # ARCH KERNEL [PACKAGE]...; packages besides those of every guest
+	local what
+
 	mkdir -p "$cache"
-	build "root-$root_suite-$1-$(hash_of "${packages[@]}" "$(declare -f finish_root tell_dpkg)")" \
-		build_root "$1"
+	what=$(hash_of "${packages[@]}" "${@:3}" "$(declare -f finish_root tell_dpkg)")
+	build "root-$root_suite-$1-$what" build_root "$1" "${packages[@]}" "${@:3}"
 	root_folder=$built
 	build "kernel-$2-$1-$(hash_of "${boot_modules[@]}" "$(<"$here/initrd-init")")" \
 		build_kernel "$1" "$2" "$root_folder/busybox"

@@ -20,14 +20,14 @@
 struct image;
 
 /* A chunk should stay in a processor's cache from its being read to its being written. */
-#define CHUNK_BYTES (512 * 1024)
+#define CHUNK_BYTES (1024 * 1024)
 #define CHUNK_RANGES 64
 #define WORKERS_MAX 4
 /*
  * Chunks under way at once. More than there are workers: one that is held up (by the
  * scheduler, by a slow disk) does not hold up the others until all of these are full.
  */
-#define SLOTS 12
+#define SLOTS 8
 
 /* One pagemap and its pages file. */
 struct page_sink {

@@ -43,7 +43,7 @@ ifneq ($(V),1)
 msg = @printf '  %-8s %s\n' "$(1)" "$(patsubst $O/%,%,$(2))";
 endif
 
-.PHONY: all help install demo check check-vm check-unit selftest bench tests sanitize clean dist deb rpm FORCE
+.PHONY: all help install demo check check-vm check-unit selftest bench plot tests sanitize clean dist deb rpm FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -59,6 +59,7 @@ help:
 ##                 TESTS=pidfd run part of it
 ## make check-unit  only the tests that need no privilege;  make selftest: only the others
 ## make bench       measure against Debian's criu and this machine's limits (root)
+## make plot        how long a program stands still by its memory: .output/frozen.svg (root)
 ## make sanitize    the unit tests under ASan and UBSan
 ## make dist        a tarball of what is committed;  make deb, make rpm: packages, made of it
 ## make ARCH=arm64  build for ARM64;  STATIC=1: needs no library but the C library
@@ -152,6 +153,11 @@ bench:
 	@$(MAKE) --no-print-directory tests
 	@tools/bench --output $O
 	@tools/bench-scan --output $O
+	@tools/bench-plot --output $O --svg $O/frozen.svg
+plot:
+	@tools/install-deps test
+	@$(MAKE) --no-print-directory tests
+	@tools/bench-plot --output $O --svg $O/frozen.svg
 sanitize:
 	@$(MAKE) --no-print-directory O=.output/sanitize CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all' check-unit
 

@@ -1,41 +1,86 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Measures a command, or a plain write. Run by tools/bench and bench-scan:
+ * Measures a command, or a limit of this machine. Run by tools/bench and bench-scan:
  *
  *	stopwatch RESULT SYNC COMMAND [ARG]...	    SYNC: a directory to sync within the time, or -
- *	stopwatch RESULT SYNC --write BYTES FILE
+ *	stopwatch RESULT SYNC --gone PID COMMAND [ARG]...   takes the time until PID is gone too
+ *	stopwatch RESULT SYNC --write BYTES THREADS FILE    as many threads write one file
+ *	stopwatch RESULT SYNC --copy BYTES THREADS	    as many copy to memory not touched before
  *
- * Writes "milliseconds, peak memory in KiB, exit status, milliseconds of CPU time" to RESULT. It is a small program so
- * that the peak is the command's own: a child keeps the peak of whom it was forked from.
+ * Writes "milliseconds, peak memory in KiB, exit status, milliseconds of CPU time, milliseconds
+ * until PID was gone" to RESULT. It is a small program so that the peak is the command's own: a
+ * child keeps the peak of whom it was forked from.
  */
 #include "subject.h"
 
+#include <poll.h>
+#include <pthread.h>
 #include <sys/resource.h>
 
-#define CHUNK (1 << 20)
+#define CHUNK	    (1 << 20)
+#define THREADS_MAX 64
 
-static int plain_write(size_t size, const char *path)
+struct load {
+	size_t size, next;
+	int fd;		/* -1: to memory */
+	char *to;
+};
+
+/* Takes chunk after chunk, as the other threads do. */
+static void *carry(void *arg)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 	char *chunk = malloc(CHUNK);
+	struct load *load = arg;
+	size_t at;
 
-	if (fd < 0 || !chunk)
-		return 1;
+	if (!chunk)
+		return arg;
 	memset(chunk, 0x5a, CHUNK);
-	for (size_t done = 0; done < size; done += CHUNK) {
-		size_t n = size - done < CHUNK ? size - done : CHUNK;
+	while ((at = __atomic_fetch_add(&load->next, CHUNK, __ATOMIC_SEQ_CST)) < load->size) {
+		size_t n = load->size - at < CHUNK ? load->size - at : CHUNK;
 
-		if (write(fd, chunk, n) != (ssize_t)n)
-			return 1;
+		if (load->fd < 0)
+			memcpy(load->to + at, chunk, n);
+		else if (pwrite(load->fd, chunk, n, at) != (ssize_t)n)
+			return arg;
 	}
-	close(fd);
-	return 0;
+	free(chunk);
+	return NULL;
+}
+
+static int carry_all(struct load *load, int n)
+{
+	pthread_t threads[THREADS_MAX];
+	void *failed = NULL, *one;
+
+	if (n < 1 || n > THREADS_MAX)
+		return 1;
+	for (int i = 1; i < n; i++)
+		if (pthread_create(&threads[i], NULL, carry, load))
+			return 1;
+	failed = carry(load);
+	for (int i = 1; i < n; i++) {
+		pthread_join(threads[i], &one);
+		failed = failed ? failed : one;
+	}
+	return failed ? 1 : 0;
 }
 
 static int run(char **argv)
 {
-	if (strcmp(argv[0], "--write") == 0)
-		return plain_write(strtoul(argv[1], NULL, 10), argv[2]);
+	struct load load = { .fd = -1 };
+
+	if (strcmp(argv[0], "--write") == 0) {
+		load.size = strtoul(argv[1], NULL, 10);
+		load.fd = open(argv[3], O_WRONLY | O_CREAT | O_TRUNC, 0600);
+		return load.fd < 0 || carry_all(&load, atoi(argv[2]));
+	}
+	if (strcmp(argv[0], "--copy") == 0) {
+		load.size = strtoul(argv[1], NULL, 10);
+		load.to = mmap(NULL, load.size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			       -1, 0);
+		return load.to == MAP_FAILED || carry_all(&load, atoi(argv[2]));
+	}
 	execvp(argv[0], argv);
 	return 127;
 }
@@ -47,32 +92,44 @@ static double cpu_ms(const struct timeval *time)
 
 int main(int argc, char **argv)
 {
+	struct pollfd gone = { .fd = -1, .events = POLLIN };
 	struct rusage usage = {};
-	double start;
+	double start, until;
 	int status = 0, fd;
 	FILE *f;
+	const char *result, *sync;
 	pid_t pid;
 
 	if (argc < 4)
 		return 2;
+	result = argv[1];
+	sync = argv[2];
+	if (argc > 5 && strcmp(argv[3], "--gone") == 0) {
+		gone.fd = (int)syscall(SYS_pidfd_open, atoi(argv[4]), 0);
+		argv += 2;
+	}
 	start = subject_ms();
 	pid = fork();
 	if (pid == 0)
 		_exit(run(argv + 3));
 	if (pid < 0 || wait4(pid, &status, 0, &usage) != pid)
 		return 2;
-	if (strcmp(argv[2], "-") != 0) {
-		fd = open(argv[2], O_RDONLY | O_DIRECTORY);
+	if (strcmp(sync, "-") != 0) {
+		fd = open(sync, O_RDONLY | O_DIRECTORY);
 		if (fd < 0 || syncfs(fd) < 0)
 			return 2;
 		close(fd);
 	}
+	until = start;
 	start = subject_ms() - start;
-	f = fopen(argv[1], "w");
+	if (gone.fd >= 0)
+		poll(&gone, 1, -1);
+	until = subject_ms() - until;
+	f = fopen(result, "w");
 	if (!f)
 		return 2;
-	fprintf(f, "%.3f %ld %d %.3f\n", start, usage.ru_maxrss,
+	fprintf(f, "%.3f %ld %d %.3f %.3f\n", start, usage.ru_maxrss,
 		WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
-		cpu_ms(&usage.ru_utime) + cpu_ms(&usage.ru_stime));
+		cpu_ms(&usage.ru_utime) + cpu_ms(&usage.ru_stime), until);
 	return fclose(f) ? 2 : 0;
 }

@@ -55,6 +55,22 @@ int proc_children(pid_t pid, struct pids *pids)
 	return ret;
 }
 
+int proc_own_maps(int (*each)(void *arg, uint64_t start, uint64_t end, const char *line), void *arg)
+{
+	_cleanup_fclose_ FILE *f = fopen("/proc/self/maps", "re");
+	_cleanup_free_ char *line = NULL;
+	unsigned long long start, end;
+	size_t room = 0;
+	int ret = 0;
+
+	if (!f)
+		return -errno;
+	while (!ret && getline(&line, &room, f) > 0)
+		if (sscanf(line, "%llx-%llx", &start, &end) == 2)
+			ret = each(arg, start, end, line);
+	return ret;
+}
+
 int proc_tree(pid_t root, struct pids *pids)
 {
 	size_t next = pids->n;

@@ -13,6 +13,7 @@
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/log.h"
+#include "lib/proc.h"
 #include "mm.pb-c.h"
 #include "options.h"
 #include "restore/restore.h"
@@ -36,20 +37,9 @@ static int add_span(struct spans *spans, uint64_t start, uint64_t end)
 	return 0;
 }
 
-/* The mappings of this process, from which the first task is cloned. */
-static int add_own(struct spans *spans, struct error *err)
+static int add_own(void *spans, uint64_t start, uint64_t end, const char *line)
 {
-	_cleanup_fclose_ FILE *f = fopen("/proc/self/maps", "re");
-	_cleanup_free_ char *line = NULL;
-	unsigned long long start, end;
-	size_t room = 0;
-
-	if (!f)
-		return fail(err, errno, "cannot open /proc/self/maps");
-	while (getline(&line, &room, f) > 0)
-		if (sscanf(line, "%llx-%llx", &start, &end) == 2 && add_span(spans, start, end))
-			return fail(err, ENOMEM, "cannot plan the restore");
-	return 0;
+	return add_span(spans, start, end);
 }
 
 static int add_process(struct spans *spans, const struct new_process *p)
@@ -67,8 +57,11 @@ static int add_process(struct spans *spans, const struct new_process *p)
 static int plan_engine(struct restore *r, struct error *err)
 {
 	struct spans spans = {0};
-	int ret = add_own(&spans, err);
+	/* this process, from which the first task is cloned */
+	int ret = proc_own_maps(add_own, &spans);
 
+	if (ret)
+		fail(err, -ret, "cannot plan the restore");
 	for (size_t i = 0; i < r->n_processes && !ret; i++)
 		if (add_process(&spans, r->processes[i]))
 			ret = fail(err, ENOMEM, "cannot plan the restore");

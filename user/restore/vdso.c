@@ -16,36 +16,36 @@
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/log.h"
+#include "lib/proc.h"
 #include "mm.pb-c.h"
 #include "restore/memory.h"
 #include "restore/plan.h"
 #include "restore/restore.h"
 #include "restore/vdso-elf.h"
 
-/* The mappings of this process, from which the first task is cloned; data comes in several. */
-static int find_own(struct vdso *ret, struct error *err)
+/* Its data comes in several mappings. */
+static int add_mapping(void *arg, uint64_t start, uint64_t end, const char *line)
 {
-	_cleanup_fclose_ FILE *f = fopen("/proc/self/maps", "re");
-	_cleanup_free_ char *line = NULL;
-	unsigned long long start, end;
-	size_t room = 0;
+	struct vdso *vdso = arg;
 
-	if (!f)
-		return fail(err, errno, "cannot open /proc/self/maps");
-	memset(ret, 0, sizeof(*ret));
-	while (getline(&line, &room, f) > 0) {
-		if (sscanf(line, "%llx-%llx", &start, &end) != 2)
-			continue;
-		if (strstr(line, "[vvar")) {
-			if (!ret->vvar_size)
-				ret->vvar = start;
-			ret->vvar_size = end - ret->vvar;
-		} else if (strstr(line, "[vdso]")) {
-			ret->text = start;
-			ret->text_size = end - start;
-		}
+	if (strstr(line, "[vvar")) {
+		if (!vdso->vvar_size)
+			vdso->vvar = start;
+		vdso->vvar_size = end - vdso->vvar;
+	} else if (strstr(line, "[vdso]")) {
+		vdso->text = start;
+		vdso->text_size = end - start;
 	}
 	return 0;
+}
+
+int vdso_find_own(struct vdso *ret, struct error *err)
+{
+	int code;
+
+	memset(ret, 0, sizeof(*ret));
+	code = proc_own_maps(add_mapping, ret);
+	return code ? fail(err, -code, "cannot read /proc/self/maps") : 0;
 }
 
 /* Copies those pages of a run that lie in the vDSO; counts them. */
@@ -200,7 +200,7 @@ static int plan_process(struct restore *r, struct new_process *p, const struct v
 int plan_vdso(struct restore *r, struct error *err)
 {
 	struct vdso_elf own;
-	int ret = find_own(&r->vdso, err);
+	int ret = vdso_find_own(&r->vdso, err);
 
 	if (!ret && r->vdso.text_size)
 		ret = vdso_elf_read(&own, (const void *)(uintptr_t)r->vdso.text, r->vdso.text_size,

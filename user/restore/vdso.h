@@ -33,6 +33,12 @@ struct old_vdso {
 };
 
 /*
+ * The vDSO of this process, from which the first task is cloned; zeroes where the kernel gives
+ * none. Returns 0 or -errno.
+ */
+int vdso_find_own(struct vdso *ret, struct error *err);
+
+/*
  * Makes the patches that lead each function of @from, a vDSO at @address, to that of
  * the same name of @to (NULL: this kernel has none) at @to_address, or to a system
  * call. Returns 0 or -errno.

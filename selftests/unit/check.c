@@ -9,6 +9,7 @@
 
 #include "harness.h"
 #include "lib/err.h"
+#include "state.h"
 
 /* Calls @look for each row of the table. */
 static void each_probe(void (*look)(const struct probe *p))
@@ -182,22 +183,7 @@ TEST(children_end_with_their_probe)
 
 	EXPECT_EQ(a.state, ANSWER_YES);
 	EXPECT_GT(pid, 0);
-	/* Whoever adopts it has to reap it, which may take a while: a zombie will do. */
-	for (int i = 0; i < 200; i++) {
-		char path[64], text[256] = "";
-		FILE *f;
-
-		snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-		f = fopen(path, "r");
-		if (!f)
-			return;
-		(void)!fread(text, 1, sizeof(text) - 1, f);
-		fclose(f);
-		if (strstr(text, ") Z "))
-			return;
-		usleep(10000);
-	}
-	FAIL("process %d lives on", pid);
+	expect_gone(pid);
 }
 
 /* --- verdicts ---------------------------------------------------------------- */

@@ -189,7 +189,8 @@ TEST(shared_tables_are_told_once)
 	pids[1] = clone(stand_still, stack + 65536, CLONE_VM | CLONE_FILES | SIGCHLD, NULL);
 	EXPECT_GT(pids[1], 0);
 	pids[2] = clone(stand_still, stack + 32768, CLONE_VM | CLONE_FILES | SIGCHLD, NULL);
-	usleep(20000);
+	await_state(pids[1], 'S');
+	await_state(pids[2], 'S');
 	EXPECT_EQ(collect_with(collector, &c, pids + 1, 1), 0);
 	alone = count_records(&c, RECORD_FILE);
 	EXPECT_EQ(collect_with(collector, &d, pids, 3), 0);
@@ -253,7 +254,7 @@ static void end_leader(void *arg)
 	for (int i = 0; i < 3; i++)
 		pthread_create(&t, NULL, outlive, NULL);
 	if (!test_fork()) { /* says that all is ready when the leader has gone */
-		usleep(100000);
+		await_state(getppid(), 'Z');
 		return;
 	}
 	syscall(SYS_exit, 0);

@@ -47,7 +47,7 @@ static pid_t sleeper(void (*call)(void *), void *arg)
 		call(arg);
 		_exit(9);
 	}
-	usleep(50000);
+	await_state(pid, 'S');
 	return pid;
 }
 

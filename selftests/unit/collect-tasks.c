@@ -121,6 +121,7 @@ static pid_t clone_nested(int *depth)
 /* Three pid namespaces, each inside the one before. */
 TEST(nested_pid_namespaces)
 {
+	volatile int *depth = shared_memory(4096);
 	int numbers[8] = {}, n = 0;
 	char children[64] = "", line[512];
 	const struct task_record *t;
@@ -128,10 +129,11 @@ TEST(nested_pid_namespaces)
 	pid_t outer, pid;
 	FILE *f;
 
-	outer = clone_nested(shared_memory(4096));
+	outer = clone_nested((int *)depth);
 	if (outer < 0)
 		SKIP("no pid namespaces: %s", strerror(errno));
-	usleep(100000);
+	for (int i = 0; i < 10000 && *depth < 3; i++)
+		usleep(1000);
 	pid = outer;
 	for (int i = 0; i < 2; i++) {
 		snprintf(line, sizeof(line), "task/%d/children", pid);
@@ -276,7 +278,7 @@ TEST(stopped_and_traced)
 	c = collect_task(pid);
 	EXPECT_EQ(process_of(&c)->stop_signal, SIGTSTP); /* although the parent was told */
 	kill(pid, SIGCONT);
-	usleep(10000);
+	await_state(pid, 'S');
 	c = collect_task(pid);
 	EXPECT_EQ(process_of(&c)->stop_signal, 0);
 	end_child(pid);
@@ -289,7 +291,7 @@ TEST(zombie)
 
 	if (!pid)
 		_exit(42);
-	usleep(50000);
+	await_state(pid, 'Z');
 	c = collect(pid, COLLECT_ALL);
 	EXPECT_EQ(task_of(&c, pid)->exit_state, 0x20);
 	EXPECT_EQ(task_of(&c, pid)->exit_code, 42 << 8);

@@ -26,6 +26,7 @@
 #include "harness.h"
 #include "lib/err.h"
 #include "lib/log.h"
+#include "state.h"
 
 struct collected {
 	char *data; /* all records, one behind the other */

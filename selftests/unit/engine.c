@@ -4,6 +4,7 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
+#include "state.h"
 #include "tasks.h"
 
 #define N_CALLS    1000
@@ -150,31 +151,6 @@ TEST(data_reaches_the_task_and_comes_back)
 	engine_destroy(engine);
 }
 
-/* Is there no process @pid, or only a zombie whose reaper takes its time? */
-static bool is_gone(pid_t pid)
-{
-	char path[64], line[512] = "";
-	FILE *f;
-
-	if (kill(pid, 0) < 0)
-		return true;
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	f = fopen(path, "r");
-	if (!f)
-		return true;
-	if (!fgets(line, sizeof(line), f))
-		line[0] = 0;
-	fclose(f);
-	return !line[0] || strstr(line, ") Z") || strstr(line, ") X");
-}
-
-static void expect_gone(pid_t pid)
-{
-	for (int i = 0; i < 3000 && !is_gone(pid); i++)
-		usleep(1000);
-	EXPECT(is_gone(pid));
-}
-
 static void expect_ids(struct injected *task, pid_t pid, pid_t tid, pid_t ppid)
 {
 	struct batch *batch = injected_batch(task);
@@ -257,7 +233,7 @@ TEST(death_during_a_batch_is_an_error)
 	batch_do(batch, "fine", SYS_getpid);
 	batch_do(batch, "sleeping", SYS_ppoll, 0, 0, 0, 0, 0);
 	OK(batch_start(batch, &err));
-	usleep(50000);
+	await_state(injected_tid(task), 'S');
 	kill(injected_tid(task), SIGKILL);
 	EXPECT_LT(batch_finish(batch, &err), 0);
 	EXPECT_STREQ(err.text, "sleeping: killed by signal 9 (Killed)");

@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 
 #include "lib/clock.h"
+#include "state.h"
 #include "tasks.h"
 
 #define STACK_SIZE (256 << 10)
@@ -61,8 +62,7 @@ static inline pid_t program_start(struct program *p)
 	EXPECT_GE(pid, 0);
 	while (!p->started)
 		usleep(1000);
-	/* In the call by now. */
-	usleep(100000);
+	await_state(pid, 'S');
 	return pid;
 }
 

@@ -171,7 +171,7 @@ TEST(interrupted_call_is_made_again)
 	EXPECT_EQ(regs_syscall_arg(&regs, 2), 7);
 	OK(regs_set(&regs, pid, &err));
 	detach(pid);
-	usleep(50000);
+	await_state(pid, 'S');
 	EXPECT_EQ(p->done, 0);
 	p->word = 8;
 	EXPECT_EQ(syscall(SYS_futex, &p->word, FUTEX_WAKE, 1, NULL, NULL, 0), 1);
@@ -212,7 +212,7 @@ TEST(call_that_a_stop_ended_is_repeated)
 		OK(regs_set(&regs, pid, &err));
 		regs_deinit(&regs);
 		detach(pid);
-		usleep(50000);
+		await_state(pid, 'S');
 		EXPECT_EQ(p->done, 0);
 	}
 	EXPECT_EQ(eventfd_write(fd, 1), 0);

@@ -6,13 +6,13 @@
 
 # The guests' programs are of this machine's suite: what was built or cross-built here fits.
 root_suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
-packages=(base-files base-passwd libc-bin dash bash coreutils util-linux mount login passwd
+packages=(base-files base-passwd libc-bin dash bash coreutils util-linux bsdutils mount login passwd
 	iproute2 nftables iptables procps kmod grep sed mawk findutils diffutils hostname tar gzip dpkg
 	busybox-static libbpf1 libelf1 libprotobuf-c1 libnftables1 libcap2 libxxhash0 zlib1g
 	ncurses-base file python3 perl strace tmux sqlite3 redis-tools)
 # What --programs adds: some ten times as much.
-more_packages=(vim default-jre-headless bsh nodejs ibus dbus-daemon dbus-bin libglib2.0-bin postgresql
-	memcached nginx-light lsof util-linux-extra xvfb xterm xdotool tzdata)
+more_packages=(vim default-jre-headless bsh nodejs ibus dbus-daemon dbus-bin libglib2.0-bin tzdata
+	postgresql memcached nginx-light lsof util-linux-extra xvfb xterm xdotool)
 # What has to be loaded before the root and the shared folders can be mounted.
 boot_modules=(virtio_pci virtio_blk virtio_console crc32c_generic ext4 9pnet_virtio 9p)
 
@@ -88,7 +88,8 @@ build_root() { # FOLDER ARCH PACKAGE...
 	finish_root "$root"
 	cp "$root/usr/bin/busybox" "$folder/busybox"
 	[ "$(id -u)" = 0 ] || fake_root=(unshare --user --map-root-user)
-	"${fake_root[@]}" mke2fs -q -t ext4 -O ^has_journal -m 0 -d "$root" "$folder/root.ext4" 4G >/dev/null
+	"${fake_root[@]}" mke2fs -q -t ext4 -O ^has_journal -m 0 -d "$root" "$folder/root.ext4" 4G \
+		>/dev/null
 	rm -rf "$root"
 }
 

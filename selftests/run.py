@@ -125,7 +125,9 @@ def find_tests(settings):
         tests += [*own, *programs, *interop(settings, carried), *python_tests(settings, 'cases')]
     for test in tests:
         test.tries = max(test.tries, settings.tries)
-    return chosen(tests, settings.only) if settings.only else tests
+    left_out = chosen(tests, settings.leave_out or [])
+    tests = chosen(tests, settings.only) if settings.only else tests
+    return [t for t in tests if t not in left_out]
 
 
 def chosen(tests, patterns):
@@ -276,6 +278,7 @@ def parse_arguments():
     parser.add_argument('--unit', action='store_true', help='only what needs no privilege')
     parser.add_argument('--selftests', action='store_true', help='only what needs root')
     parser.add_argument('--only', action='append', metavar='PATTERN', help='names to run')
+    parser.add_argument('--leave-out', action='append', metavar='PATTERN', help='names not to run')
     parser.add_argument('--jobs', type=int, default=os.cpu_count(), help='tests at a time')
     parser.add_argument('--crbpf', help='the program to test, as a command line')
     parser.add_argument('--criu', help='the peer, as a command line (.output/criu/criu)')

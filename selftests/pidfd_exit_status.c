@@ -8,7 +8,7 @@ int main(void)
 
 	exited = make_reaped(42, 0, 0, &again);
 	if (pidfd_exit_status(exited) < 0)
-		subject_skip("this kernel does not keep it");
+		subject_skip("needs Linux 6.15, whose pidfds keep how a task ended");
 	killed = make_reaped(0, SIGTERM, 0, NULL);
 	thread = make_reaped(0, 0, PIDFD_THREAD, NULL);
 	flags = fcntl(thread, F_GETFL);

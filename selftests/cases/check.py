@@ -185,7 +185,7 @@ def test_user_namespace(case):
     """Root of a user namespace has every capability, and they count for nothing."""
     status, _, err = case.run(['unshare', '-Ur', 'true'])
     if status:
-        raise Skipped(f'unshare -Ur: {err.strip()}')
+        raise Skipped(f'needs user namespaces: {err.strip()}')
     answers = by_name(check(case, command=['unshare', '-Ur'])[1])
     if answers['cap_bpf']['state'] != 'no' or answers['programs']['state'] != 'unknown':
         raise Failed(f'{answers["cap_bpf"]} {answers["programs"]}')
@@ -366,7 +366,7 @@ test_leaves_nothing.tries = 1           # else the second try would find what th
 def test_quick(case):
     """All of it in well under two seconds of an idle machine."""
     if case.settings.patience > 1:
-        raise Skipped('not where all is slow')
+        raise Skipped('run.py --patience: this machine is slow')
     took = []
     for _ in range(3):
         start = time.monotonic()

@@ -30,6 +30,11 @@ def script(case, shell):
     return path
 
 
+def needs(program, package):
+    if not shutil.which(program):
+        raise Skipped(f'no {program} (of {package}) to ask: only read')
+
+
 def bash_completes(case, path, *words):
     """What bash would offer for the last word."""
     program = ('source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _crbpf; '
@@ -76,8 +81,7 @@ def test_zsh(case):
             wanted = rf'\{{-{letter}\+?,--{long}=?\}}' if letter else rf"'--{long}=?'\["
             if not re.search(wanted, part[1]):
                 raise Failed(f'{name}: no --{long} {letter}')
-    if not shutil.which('zsh'):
-        return 'no zsh here: only read'
+    needs('zsh', 'zsh')
     case.must(['zsh', '-n', path])
 
 
@@ -91,8 +95,7 @@ def test_fish(case):
             wanted = (rf"from {name}' -l {long}" + (f' -s {letter}' if letter else '') + ' ')
             if wanted not in text:
                 raise Failed(f'{name}: no --{long} {letter}')
-    if not shutil.which('fish'):
-        return 'no fish here: only read'
+    needs('fish', 'fish')
     case.must(['fish', '--no-config', '-n', path])
     offered = case.must(['fish', '--no-config', '-c', f'source {path}; complete -C "crbpf check --"'])
     if '--feature' not in offered or '--json' not in offered:
@@ -121,8 +124,7 @@ def test_manual(case):
             missing.append(f'{name} in man/crbpf.8')
     if missing:
         raise Failed('not in the manual: ' + ', '.join(missing))
-    if not shutil.which('man'):
-        return 'no man here: only read'
+    needs('man', 'man-db')
     env = dict(os.environ, LC_ALL='C.UTF-8', MANROFFSEQ='')
     for path in glob.glob(os.path.join(TOP, 'man/*.8')):
         _, _, err = case.run(['man', '--warnings', '-l', path], env=env)

@@ -205,13 +205,14 @@ def test_stranger(case):
 
 def test_pins(case):
     """--pin leaves the programs, --unpin removes them; both may be called again."""
-    for options in ('--pin', '--pin', '--unpin', '--unpin', '--pin'):
-        # another crbpf on this machine may be using them at the moment
-        case.await_true(lambda: 'busy' not in case.run([*case.dumper, 'scan', options])[2], 20,
-                        f'success of {options}')
+    def done():
+        err = case.run([*case.dumper, 'scan', options])[2]
         left = os.path.isdir('/sys/fs/bpf/crbpf') and os.listdir('/sys/fs/bpf/crbpf')
-        if bool(left) != (options == '--pin'):
-            raise Failed(f'after {options}: {left}')
+        return 'busy' not in err and bool(left) == (options == '--pin')
+
+    for options in ('--pin', '--pin', '--unpin', '--unpin', '--pin'):
+        # another crbpf on this machine may be using them at the moment, or pin them again
+        case.await_true(done, 60, f'success of {options}')
 
 
 test_pins.alone = True

@@ -173,7 +173,7 @@ def in_group(case, controllers, limits, why):
                 f.write(str(p))
         with open(os.path.join(path, 'cgroup.procs')) as f:
             if str(pid) not in f.read().split():
-                raise Skipped('processes cannot be moved here')
+                raise Skipped(f'needs control groups to move processes to ({controllers})')
         images = must_be_copied(case, pid, why)
         end(case, pid)
         case.restore(images)

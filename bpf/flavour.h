@@ -224,6 +224,7 @@ struct keyring_index_key___keys {
 	char *description;
 };
 struct key___keys {
+	unsigned long flags;
 	struct keyring_index_key___keys index_key;
 	struct assoc_array___keys keys;
 };

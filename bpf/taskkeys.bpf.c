@@ -8,36 +8,49 @@
 
 #define LEAF_BITS 3ULL /* of a slot: 1, it is no key; 2, it is a keyring */
 #define SLOTS     16
-/* beginnings of names, as little-endian words: "_uid" and "invocati" */
-#define USERS         0x6469755f
-#define INVOCATION_ID 0x697461636f766e69ULL
+#define IS_KEYRING 2
+#define UID_KEYRING (1UL << 9) /* KEY_FLAG_UID_KEYRING: no program can make such a one */
+/* the name "invocation_id" as two little-endian words */
+#define INVOCATION_ID 0x697461636f766e69ULL, 0x64695f6e6fULL
 
 /* Not static: the compiler would take it apart, and its BTF no longer fit. */
 struct keys_walk {
-	__u64 slots, n_own, is_service, name;
+	__u64 slots, n_own, is_service, name[2];
 } keys_walk;
 
-/*
- * A user's keyring ("_uid.0", "_uid_ses.0") is the user's, and is found again by whoever
- * has that user id.
- */
+/* A user's keyring ("_uid.0", "_uid_ses.0") is the user's, and whoever has that user id finds it. */
+static __always_inline bool is_users(__u64 slot)
+{
+	struct key___keys *key = (void *)(slot & ~LEAF_BITS);
+
+	return !(slot & 1) && slot & IS_KEYRING && BPF_CORE_READ(key, flags) & UID_KEYRING;
+}
+
+static __always_inline bool is_invocation_id(__u64 slot)
+{
+	struct key___keys *key = (void *)(slot & ~LEAF_BITS);
+	const __u64 want[2] = {INVOCATION_ID};
+
+	if (slot & (1 | IS_KEYRING))
+		return false;
+	clear(&keys_walk.name);
+	bpf_probe_read_kernel_str(keys_walk.name, sizeof(keys_walk.name),
+				  BPF_CORE_READ(key, index_key.description));
+	return keys_walk.name[0] == want[0] && keys_walk.name[1] == want[1];
+}
+
 static long look_at_key(__u32 i, void *unused)
 {
-	struct key___keys *key;
 	__u64 slot = 0;
 
 	bpf_probe_read_kernel(&slot, sizeof(slot), (void *)(keys_walk.slots + (__u64)i * 8));
 	if (!slot)
 		return 0;
-	key = (void *)(slot & ~LEAF_BITS);
-	keys_walk.name = 0;
-	if (!(slot & 1))
-		bpf_probe_read_kernel(&keys_walk.name, sizeof(keys_walk.name),
-				      BPF_CORE_READ(key, index_key.description));
-	if (keys_walk.name == INVOCATION_ID)
+	if (is_users(slot))
+		return 0;
+	keys_walk.n_own++;
+	if (is_invocation_id(slot))
 		keys_walk.is_service = 1;
-	else if ((__u32)keys_walk.name != USERS)
-		keys_walk.n_own++;
 	return 0;
 }
 
@@ -73,6 +86,8 @@ int task_keys(void)
 	keys_walk.is_service = 0;
 	r->session = count_keys(BPF_CORE_READ(cred, session_keyring));
 	r->is_service = keys_walk.is_service;
+	if (r->is_service)
+		r->session--;
 	return 0;
 }
 

@@ -464,6 +464,29 @@ static int make_thread_key(void)
 	return make_key(-1);
 }
 
+/* Named like a user's keyring, and like what systemd keeps in a session's. */
+static int make_users_name(void)
+{
+	return syscall(SYS_add_key, "user", "_uid.0", "x", 1UL, -2) < 0 ? -1 : 0;
+}
+
+static int make_users_ring(void)
+{
+	return syscall(SYS_add_key, "keyring", "_uid.0", NULL, 0UL, -2) < 0 ? -1 : 0;
+}
+
+static int make_invocation(void)
+{
+	if (syscall(SYS_keyctl, 1 /* KEYCTL_JOIN_SESSION_KEYRING */, NULL) < 0)
+		return -1;
+	return syscall(SYS_add_key, "user", "invocation", "x", 1UL, -3) < 0 ? -1 : 0;
+}
+
+static int make_thread_invocation(void)
+{
+	return syscall(SYS_add_key, "user", "invocation_id", "x", 1UL, -1) < 0 ? -1 : 0;
+}
+
 static int make_process_key(void)
 {
 	return make_key(-2);
@@ -535,6 +558,10 @@ static const struct obstacle {
 	{"thread_key", make_thread_key},
 	{"process_key", make_process_key},
 	{"session_key", make_session_key},
+	{"users_name", make_users_name},
+	{"users_ring", make_users_ring},
+	{"invocation", make_invocation},
+	{"thread_invocation", make_thread_invocation},
 	{"reuseport_program", make_reuseport_program},
 };
 #define N (sizeof(obstacles) / sizeof(obstacles[0]))

@@ -17,6 +17,7 @@ NAMES = ('inotify_overflow', 'fanotify_permission', 'fanotify_unread', 'netlink'
          'vfork', 'aio', 'time_namespace', 'pid_namespace', 'headless', 'thread_directory',
          'thread_descriptors', 'shared_memory', 'shared_handlers', 'semaphore_undo',
          'seccomp_listener', 'landlock', 'thread_key', 'process_key', 'session_key',
+         'users_name', 'users_ring', 'invocation', 'thread_invocation',
          'reuseport_program')
 
 

@@ -30,6 +30,14 @@ enum control_flags {
 	CONTROL_FLIGHTS = 128,  /* files in flight */
 };
 
+/* What is known of where Landlock keeps a task's domain. */
+enum control_landlock {
+	CONTROL_LANDLOCK_UNKNOWN,
+	CONTROL_LANDLOCK_TRIAL,	/* it is being looked for: whoever did so may have been killed */
+	CONTROL_LANDLOCK_NONE,	/* it is switched off */
+	CONTROL_LANDLOCK_KNOWN,
+};
+
 struct record_control {
 	__u32 pass;
 	__u32 flags;    /* enum control_flags */
@@ -43,8 +51,8 @@ struct record_control {
 	__u64 object, instance;
 	__u32 done, next, part;
 	__u32 n_cpus;		/* of an affinity mask: the bits beyond are not even initialised */
-	__u32 landlock;		/* where Landlock's domain stands in cred->security, and 1; 0: not known */
-	__u32 reserved;
+	__u32 landlock;		/* where Landlock's domain stands in cred->security */
+	__u32 landlock_state;	/* enum control_landlock */
 
 	/* Shapes whose twins need not be sent in this pass, a bit each: user space sets them. */
 	__u64 known_vmas[CONTROL_SHAPES / 64], known_files[CONTROL_SHAPES / 64];

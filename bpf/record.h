@@ -32,6 +32,7 @@
 #define RECORD_GROUPS	 64	/* group ids per record_groups */
 #define RECORD_PIDNS	 32	/* MAX_PID_NS_LEVEL */
 #define RECORD_PATH	 4096	/* PATH_MAX */
+#define RECORD_LANDLOCK_UNKNOWN 1	/* where the kernel keeps it could not be learned */
 
 enum record_type {
 	RECORD_TASK = 1,	/* struct task_record: a thread */
@@ -195,7 +196,7 @@ struct task_record {
 	__u64 wake_ns;		/* with COLLECT_WAKE: when a timer ends its sleep, without slack; 0: none does */
 	__u32 wake_clock;	/* what @wake_ns is in */
 	__u32 seccomp_listener;	/* 1: one of its filters asks a supervisor (SECCOMP_FILTER_FLAG_NEW_LISTENER) */
-	__u64 landlock;		/* identity of its Landlock domain; 0: none, or not known where it stands */
+	__u64 landlock;		/* identity of its Landlock domain; 0: none; RECORD_LANDLOCK_UNKNOWN */
 	__u64 core_cookie;	/* PR_SCHED_CORE: with whom it shares a core; 0: with anybody */
 	__u64 nvcsw;		/* how often it went to sleep so far */
 	__u64 cpu_run_ns;	/* CPU time as the scheduler measures it: that of CPU clocks */

@@ -193,13 +193,14 @@ class Case:
         self.await_true(lambda: pid in self.statuses, seconds, f'end of process {pid}')
         return os.waitstatus_to_exitcode(self.statuses.pop(pid))
 
-    def run(self, argv, seconds=60, cwd=None, stdin='/dev/null', env=None):
+    def run(self, argv, seconds=60, cwd=None, stdin='/dev/null', env=None, before=None):
         """Runs a command; returns its exit status, standard output and standard error."""
         out, err = self.path('stdout'), self.path('stderr')
         for path in out, err:
             if os.path.exists(path):
                 os.unlink(path)
-        pid = self.spawn(argv, cwd=cwd or self.root, stdin=stdin, stdout=out, stderr=err, env=env)
+        pid = self.spawn(argv, cwd=cwd or self.root, stdin=stdin, stdout=out, stderr=err, env=env,
+                         before=before)
         try:
             status = self.wait(pid, seconds)
         except Failed:

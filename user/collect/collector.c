@@ -78,7 +78,7 @@ int collector_open(struct collector **ret, unsigned int flags, struct log *log, 
 		return r;
 	}
 	c->programs.control->n_cpus = count_cpus();
-	if (!c->programs.control->landlock)
+	if (c->programs.control->landlock_state < CONTROL_LANDLOCK_NONE)
 		learn_landlock(c);
 	log_debug(log, "BPF programs %s in %.1f ms",
 		  collector_is_cached(c) ? "taken from the cache" : "loaded",
@@ -349,9 +349,33 @@ static int keep_word(void *arg, const struct record_head *rec)
 	return 0;
 }
 
+/* In the two children, of which one is confined, Landlock's part is the one that differs. */
+static bool is_landlock(const struct landlock_words *words)
+{
+	/* an address of the kernel's, where the others have none or a common one */
+	return words->word[0] == words->word[1] && words->word[1] != words->word[2] &&
+	       words->word[2] >> 47;
+}
+
+static enum control_landlock try_offsets(struct collector *c, struct landlock_words *words)
+{
+	struct record_control *control = c->programs.control;
+	struct error err = {0};
+	int r = 0;
+
+	for (__u32 offset = 0; offset < LANDLOCK_ROOM && !r; offset += sizeof(__u64)) {
+		control->landlock = offset;
+		r = collector_run(c, words->pid, 3, keep_word, words, &err);
+		if (!r && is_landlock(words))
+			return CONTROL_LANDLOCK_KNOWN;
+	}
+	error_deinit(&err);
+	return CONTROL_LANDLOCK_UNKNOWN;
+}
+
 /*
- * Where the modules' parts lie in cred->security the kernel decides at boot. In two children,
- * of which one is confined, Landlock's part is the one that differs.
+ * Where the modules' parts lie in cred->security the kernel decides at boot. What is pinned
+ * outlives this process: only what has been found out is marked as known.
  */
 static void learn_landlock(struct collector *c)
 {
@@ -359,25 +383,17 @@ static void learn_landlock(struct collector *c)
 	struct record_control *control = c->programs.control;
 	const unsigned int flags = c->flags;
 	struct landlock_children children;
-	struct error err = {0};
-	__u32 at = 0;
+	int r = landlock_children_start(&children);
 
-	if (landlock_children_start(&children))
+	control->landlock_state =
+		r == -EOPNOTSUPP ? CONTROL_LANDLOCK_NONE : CONTROL_LANDLOCK_UNKNOWN;
+	if (r)
 		return;
 	words.pid[1] = children.plain;
 	words.pid[2] = children.confined;
 	c->flags = COLLECT_TASKS | COLLECT_RUNNING | COLLECT_NO_PARTS | COLLECT_NO_PATHS;
-	for (__u32 offset = 0; offset < LANDLOCK_ROOM && !at; offset += sizeof(__u64)) {
-		control->landlock = offset + 1;
-		if (collector_run(c, words.pid, 3, keep_word, &words, &err))
-			break;
-		/* an address of the kernel's, where the others have none or a common one */
-		if (words.word[0] == words.word[1] && words.word[1] != words.word[2] &&
-		    words.word[2] >> 47)
-			at = offset + 1;
-	}
-	control->landlock = at;
+	control->landlock_state = CONTROL_LANDLOCK_TRIAL;
+	control->landlock_state = try_offsets(c, &words);
 	c->flags = flags;
-	error_deinit(&err);
 	landlock_children_end(&children);
 }

@@ -32,6 +32,7 @@ static void stand(bool is_confined, int ready, int alive)
 
 	if ((is_confined && confine()) || write(ready, &byte, 1) != 1)
 		_exit(1);
+	close(ready); /* its end says that no other byte will come */
 	while (read(alive, &byte, 1) < 0 && errno == EINTR)
 		;
 	_exit(0);
@@ -74,7 +75,7 @@ int landlock_children_start(struct landlock_children *children)
 	int ready[2], alive[2], ret;
 
 	*children = (struct landlock_children){.alive = -1};
-	if (syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) < 1)
+	if (syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) < 0)
 		return -errno;
 	if (pipe2(ready, O_CLOEXEC))
 		return -errno;

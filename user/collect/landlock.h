@@ -16,7 +16,11 @@ struct landlock_children {
 	int alive; /* they end when this is closed */
 };
 
-/* Returns 0, or -errno if there is no Landlock here (or no room for children). */
+/*
+ * Returns 0; -EOPNOTSUPP if Landlock is switched off; another -errno if nothing can be learned: no
+ * room for children, or this process may not confine any (or there is no Landlock, which the
+ * programs see for themselves).
+ */
 int landlock_children_start(struct landlock_children *children);
 void landlock_children_end(struct landlock_children *children);
 

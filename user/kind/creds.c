@@ -48,7 +48,11 @@ static void judge(struct judge *j, const struct task *t)
 		return;
 	if (t == t->process->tasks)
 		judge_label(j, t);
-	if (t->rec->landlock)
+	if (t->rec->landlock == RECORD_LANDLOCK_UNKNOWN)
+		judge_task(j, t, "Landlock domain", "run crbpf where it may use Landlock itself",
+			   "may have confined itself by Landlock: crbpf cannot learn where this "
+			   "kernel notes that");
+	else if (t->rec->landlock)
 		judge_task(j, t, "Landlock domain", "let the program do without it",
 			   "has confined itself by Landlock, which cannot be carried");
 }

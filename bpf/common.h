@@ -35,6 +35,7 @@ extern struct record_control control;
 /* Addresses of what is being shown, and whose numbers a struct pid is given in. */
 struct view {
 	__u64 task, signal, file, inode;
+	__u64 flight; /* the file in flight in the queue of @file */
 	__u64 caller_ns, task_ns;
 	__u32 caller_level, task_level;
 	__u32 tgid, tid; /* as the caller sees them */

@@ -20,6 +20,7 @@
 #define S_IFMT   00170000
 #define S_IFSOCK 0140000
 #define S_IFREG  0100000
+#define S_IFDIR  0040000
 #define S_IFCHR  0020000
 #define S_IFIFO  0010000
 
@@ -73,6 +74,7 @@ int file_queue(void);
 int file_flights(void);
 int file_tty_queue(void);
 int file_watches(void);
+int file_names(void); /* of a file in flight: where it lies */
 
 /* What the record says of view.file. */
 int file_name(void);

@@ -202,6 +202,36 @@ static long send_watch(__u32 i, void *unused)
 	return 0;
 }
 
+/* In a struct watch_record, for want of a path. */
+int file_names(void)
+{
+	struct file *file = (struct file *)view.flight;
+	struct watch_record *r = &watch_now.record;
+	struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
+	__u64 size;
+	bool is_named;
+
+	/* Of a file system without names it is a root, as the first directory of any. */
+	if (is_root(dentry) && !is_file_type(S_IFDIR))
+		return 0;
+	clear(r);
+	r->type = WATCH_NOT;
+	r->mnt_id = file_now.record.mnt_id;
+	r->dev = file_now.record.dev;
+	is_named = is_hashed(dentry);
+	watch_walk.size = 0;
+	watch_walk.dentry = (__u64)dentry;
+	bpf_loop(DEPTH_MAX, add_name, NULL, 0);
+	if (!is_root((struct dentry *)watch_walk.dentry))
+		return 0;
+	r->is_named = is_named;
+	r->names_size = watch_walk.size;
+	size = sizeof(*r) + ((r->names_size + 7) & ~7u);
+	if (size > sizeof(watch_now))
+		size = sizeof(watch_now);
+	return stream_send(&r->head, RECORD_WATCH_PART, view.file, size, true);
+}
+
 /* --- queued events --- */
 
 static long send_event(__u32 i, void *unused)

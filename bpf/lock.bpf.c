@@ -64,7 +64,7 @@ static long send_lock(__u32 i, void *unused)
 		is_ours = is_ours && owner == file_now.record.files;
 	if (!is_ours)
 		return 0;
-	if (stream_send(&lock_now.head, RECORD_LOCK_PART, view.file, sizeof(lock_now), true)) {
+	if (stream_send(&lock_now.head, RECORD_LOCK_PART, control.object, sizeof(lock_now), true)) {
 		lock_walk.is_full = 1;
 		return 1;
 	}

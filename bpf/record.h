@@ -32,6 +32,7 @@
 #define RECORD_GROUPS	 64	/* group ids per record_groups */
 #define RECORD_PIDNS	 32	/* MAX_PID_NS_LEVEL */
 #define RECORD_PATH	 4096	/* PATH_MAX */
+#define RECORD_FLIGHTS	1024	/* files in flight that are looked at, their carrier included */
 #define RECORD_LANDLOCK_UNKNOWN 1	/* where the kernel keeps it could not be learned */
 
 enum record_type {
@@ -48,7 +49,8 @@ enum record_type {
 	RECORD_VMA_TWIN,	/* struct vma_twin: a mapping like one sent before */
 	RECORD_FILE_TWIN,	/* struct file_twin */
 	RECORD_DEEP_PART,	/* struct deep_record: part of a process */
-	RECORD_FLIGHT_PART,	/* struct file_record of a file in flight: part of a file */
+	RECORD_FLIGHT_PART,	/* struct file_record of a file in flight: part of a file; the parts
+				   after it are its own */
 	RECORD_TTY_PART,	/* struct tty_queue_record: part of a file */
 	RECORD_WATCH_PART,	/* struct watch_record: part of a file */
 	RECORD_EVENT_PART,	/* struct event_record: part of a file, after its watches */
@@ -391,7 +393,7 @@ struct file_record {
 	__u64 mnt;		/* identity of the mount: tells mounts apart that share an id over time */
 	__u64 i_private;	/* identity: what the inode stands for (a namespace, a pid …) */
 	__u32 shape;		/* its number, if others may be twins of it; else 0 */
-	__u32 reserved;
+	__u32 has_more_flights;	/* than RECORD_FLIGHTS in its queue, and in those of sockets there */
 };
 
 /*
@@ -491,7 +493,13 @@ struct watch_record {
 	__u32 reserved;
 };
 
-enum watch_type { WATCH_INODE, WATCH_MOUNT, WATCH_SUPERBLOCK, WATCH_OTHER };
+enum watch_type {
+	WATCH_INODE,
+	WATCH_MOUNT,
+	WATCH_SUPERBLOCK,
+	WATCH_OTHER,
+	WATCH_NOT,	/* no watch: the names of a file in flight, is_named 0 if it was deleted */
+};
 
 /* An event that nobody has read yet, in order. */
 struct event_record {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Makes what cannot be carried, so that it is refused. Run by cases/refusals.py with names of
- * obstacles; without, it lists them. Beyond what it was asked for it has nothing.
+ * obstacles, after "flying_" in a queue; without, it lists them. Beyond what it was asked for it has nothing.
  */
 #include "subject.h"
 
@@ -21,6 +21,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <sys/fanotify.h>
+#include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -139,14 +140,14 @@ static int make_multicast(void)
 	return setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &group, sizeof(group)) < 0 ? -1 : fd;
 }
 
-/* What cannot be carried is found in a queue, too, where no process has it open any more. */
-static int make_unix_flight(void)
+/* Leaves @fd in a queue, where nobody has it open any more. Returns who could receive it. */
+static int send_away(int fd)
 {
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {0};
 	struct iovec iov = {"x", 1};
 	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
 			     .msg_controllen = sizeof(control)};
-	int pair[2], fd = socket(AF_NETLINK, SOCK_RAW, 0);
+	int pair[2];
 
 	*CMSG_FIRSTHDR(&msg) = (struct cmsghdr){CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS};
 	memcpy(CMSG_DATA(CMSG_FIRSTHDR(&msg)), &fd, sizeof(int));
@@ -155,6 +156,27 @@ static int make_unix_flight(void)
 		return -1;
 	close(fd);
 	return pair[1];
+}
+
+/* What cannot be carried is found in a queue, too, where no process has it open any more. */
+static int make_unix_flight(void)
+{
+	return send_away(socket(AF_NETLINK, SOCK_RAW, 0));
+}
+
+/* What is wrong with these only their parts tell, or their path. */
+static int make_locked(void)
+{
+	int fd = open("locked", O_RDWR | O_CREAT, 0600);
+
+	return flock(fd, LOCK_EX | LOCK_NB) ? -1 : fd;
+}
+
+static int make_unlinked(void)
+{
+	int fd = open("first", O_RDWR | O_CREAT, 0600);
+
+	return link("first", "second") || unlink("first") ? -1 : fd;
 }
 
 static int make_unix_renamed(void)
@@ -527,6 +549,8 @@ static const struct obstacle {
 	{"multicast", make_multicast},
 	{"unix_arrival", make_unix_arrival},
 	{"unix_flight", make_unix_flight},
+	{"locked", make_locked},
+	{"unlinked", make_unlinked},
 	{"unix_renamed", make_unix_renamed},
 	{"lease", make_lease},
 	{"pidfd", make_pidfd},
@@ -564,6 +588,7 @@ static const struct obstacle {
 	{"thread_invocation", make_thread_invocation},
 	{"reuseport_program", make_reuseport_program},
 };
+#define FLYING "flying_" /* before a name: in a queue */
 #define N (sizeof(obstacles) / sizeof(obstacles[0]))
 
 int main(int argc, char **argv)
@@ -573,12 +598,16 @@ int main(int argc, char **argv)
 	if (argc == 1)
 		return 0;
 	for (int a = 1; a < argc; a++) {
+		bool is_flying = !strncmp(argv[a], FLYING, strlen(FLYING));
+
 		for (size_t i = 0; i < N; i++) {
 			int fd;
 
-			if (strcmp(argv[a], obstacles[i].name) != 0)
+			if (strcmp(argv[a] + (is_flying ? strlen(FLYING) : 0), obstacles[i].name) != 0)
 				continue;
 			fd = obstacles[i].make();
+			if (is_flying && fd > 0)
+				fd = send_away(fd);
 			if (fd < 0 && argc == 2)
 				subject_skip("needs %s: %m", obstacles[i].name);
 			if (fd >= 0)

@@ -76,14 +76,16 @@ const char *file_describe(const struct file *f, char *buf, size_t n)
 	if (rec->s_magic == MAGIC_SOCKFS)
 		return socket_describe(f, buf, n);
 	if (rec->s_magic == MAGIC_MQUEUE)
-		snprintf(buf, n, "POSIX message queue %s", f->path);
+		snprintf(buf, n, "POSIX message queue%s%s", f->carrier ? "" : " ",
+			 f->carrier ? "" : f->path);
 	else if (rec->s_magic == MAGIC_SECRETMEM)
 		snprintf(buf, n, "secret memory (memfd_secret)");
 	else if (S_ISCHR(rec->i_mode))
 		snprintf(buf, n, "character device %u:%u %s", major, minor, f->path);
 	else if (S_ISBLK(rec->i_mode))
 		snprintf(buf, n, "block device %u:%u %s", major, minor, f->path);
-	else if (rec->s_magic == MAGIC_ANON_INODE && rec->anon_name[0] && !*f->path)
+	else if (rec->s_magic == MAGIC_ANON_INODE && rec->anon_name[0] &&
+		 (f->carrier || !*f->path)) /* a scan knows no path of what is in flight */
 		snprintf(buf, n, "anon_inode:[%.16s]", rec->anon_name);
 	else if (*f->path)
 		snprintf(buf, n, "%s", f->path);

@@ -15,71 +15,8 @@
 #include "lib/buf.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "mounts.h"
 #include "snapshot.h"
-
-/* A line of /proc/self/mountinfo. */
-struct mount_line {
-	uint32_t id, dev;
-	char *root, *point; /* owned */
-};
-
-struct mounts {
-	struct mount_line *list; /* owned */
-	size_t n;
-};
-
-/* "\040" is a space. In place. */
-static void unescape(char *text)
-{
-	char *to = text;
-
-	for (; *text; text++) {
-		if (text[0] == '\\' && text[1] && text[2] && text[3]) {
-			*to++ = (char)((text[1] - '0') << 6 | (text[2] - '0') << 3 |
-				       (text[3] - '0'));
-			text += 3;
-		} else {
-			*to++ = *text;
-		}
-	}
-	*to = 0;
-}
-
-static void mounts_deinit(struct mounts *mounts)
-{
-	for (size_t i = 0; i < mounts->n; i++) {
-		free(mounts->list[i].root);
-		free(mounts->list[i].point);
-	}
-	free(mounts->list);
-	*mounts = (struct mounts){0};
-}
-
-static int mounts_read(struct mounts *mounts)
-{
-	_cleanup_fclose_ FILE *f = fopen("/proc/self/mountinfo", "re");
-	_cleanup_free_ char *line = NULL;
-	size_t room = 0;
-
-	if (!f)
-		return -errno;
-	while (getline(&line, &room, f) > 0) {
-		_cleanup_free_ char *root = NULL, *point = NULL;
-		unsigned int id, major, minor;
-		struct mount_line *slot;
-
-		if (sscanf(line, "%u %*u %u:%u %ms %ms", &id, &major, &minor, &root, &point) != 5)
-			return -EPROTO;
-		slot = array_add(mounts->list, mounts->n);
-		if (!slot)
-			return -ENOMEM;
-		unescape(root);
-		unescape(point);
-		*slot = (struct mount_line){id, major << 20 | minor, root, point};
-		root = point = NULL;
-	}
-	return 0;
-}
 
 /* --- is it the one? --- */
 
@@ -111,58 +48,18 @@ static bool leads_to(int own, const char *path, const struct watch_record *w)
 
 /* --- by name --- */
 
-/* The path from the root of its file system; the names come from the last to the first. */
-static bool join_names(const struct watch_record *w, char path[static PATH_MAX])
-{
-	const char *name = (const char *)(w + 1);
-	size_t at = PATH_MAX - 1, used = 0;
-
-	path[at] = 0;
-	for (uint32_t i = 0; i < w->n_names; i++) {
-		size_t n = strnlen(name + used, w->names_size - used);
-
-		if (used + n >= w->names_size || n + 1 > at)
-			return false;
-		at -= n;
-		memcpy(path + at, name + used, n);
-		path[--at] = '/';
-		used += n + 1;
-	}
-	if (!w->n_names)
-		path[--at] = '/';
-	memmove(path, path + at, PATH_MAX - at);
-	return true;
-}
-
-/* @path of a file system as seen through a mount of its @root; NULL if it lies outside. */
-static const char *below(const char *path, const char *root)
-{
-	size_t n = strlen(root);
-
-	if (n == 1)
-		return path;
-	return !strncmp(path, root, n) && (!path[n] || path[n] == '/') ? path + n : NULL;
-}
-
 static const char *find_by_name(int own, const struct watch_record *w, const struct mounts *mounts,
 				struct arena *arena)
 {
 	char inside[PATH_MAX], path[PATH_MAX];
 
-	if (!w->is_named || !join_names(w, inside))
+	if (!w->is_named || !mounts_join_names(w, inside))
 		return NULL;
 	/* From the last: it hides those before it. */
 	for (size_t i = mounts->n; i--;) {
 		const struct mount_line *m = &mounts->list[i];
-		const char *rest = m->dev == w->dev ? below(inside, m->root) : NULL;
-		bool is_bare = !strcmp(m->point, "/");
 
-		if (!rest)
-			continue;
-		if (!strcmp(rest, "/"))
-			rest = "";
-		if (snprintf(path, sizeof(path), "%s%s", is_bare && *rest ? "" : m->point, rest) >=
-		    (int)sizeof(path))
+		if (m->dev != w->dev || !mounts_path(m, inside, path))
 			continue;
 		if (leads_to(own, path, w))
 			return arena_strdup(arena, path);

@@ -125,7 +125,13 @@ static int list_judges(struct judges *judges)
 	return judges->task ? 0 : -ENOMEM;
 }
 
-/* A scan knows no path of what is in flight, and so not whether that leads back to it. */
+/* A scan may find no path of what is in flight: nothing of its kind can be said then. */
+static bool is_unseen(const struct file *f)
+{
+	return f->carrier && f->copy < 0 && !file_is_nameless(f) && !*f->path &&
+	       f->kind->file->judge;
+}
+
 static void judge_unseen(struct judge *j, struct file *f)
 {
 	judge_file(j, f, f->kind->name, NULL, "only a dump can look at where it lies");
@@ -150,10 +156,14 @@ static void judge_one_file(struct judge *j, struct file *f)
 	else if (f->carrier && f->n_locks)
 		judge_file(j, f, "filelock", "let it be received",
 			   "it is locked, and no process has it open that could lock it again");
-	else if (f->carrier && f->copy < 0 && !file_is_nameless(f))
+	else if (is_unseen(f))
 		judge_unseen(j, f);
 	else if (f->kind->file->judge)
 		f->kind->file->judge(j, f);
+	if (f->rec->has_more_flights && f->process->pidfd < 0)
+		judge_file(j, f, f->kind ? f->kind->name : "descriptor", "let them be received",
+			   "more files are in flight in its queue than a scan can look at (%d)",
+			   RECORD_FLIGHTS - 1);
 }
 
 static void judge_one_vma(struct judge *j, const struct process *p, struct vma *v)

@@ -50,6 +50,9 @@ int snapshot_build_processes(struct snapshot *snap, pid_t root, const pid_t *pid
 int snapshot_build_mms(struct snapshot *snap, struct error *err);
 int snapshot_build_files(struct snapshot *snap, struct error *err);
 
+/* Fills what parts and detail say of @f, whose record is set. Returns 0 or -ENOMEM. */
+int snapshot_file_parts(struct snapshot *snap, const struct item *item, struct file *f);
+
 /* Small id of an inode, from 1; 0 if memory ran out. */
 uint32_t snapshot_inode(struct snapshot *snap, uint32_t dev, uint64_t ino);
 /* The text of @path in the record @head; "" if there is none. NULL if it does not lie inside. */

@@ -179,70 +179,46 @@ static int add_locks(struct snapshot *snap, struct file *f, const struct item *i
 	return 0;
 }
 
+/* What a description has beside its record. */
+int snapshot_file_parts(struct snapshot *snap, const struct item *item, struct file *f)
+{
+	const struct file_record *rec = f->rec;
+
+	if (rec->detail_type && rec->detail_offset < rec->head.size &&
+	    rec->detail_size <= rec->head.size - rec->detail_offset)
+		f->detail = (const char *)rec + rec->detail_offset;
+	if ((rec->detail_type && !f->detail) ||
+	    snapshot_parts(snap, item, RECORD_EPOLL_PART, (const void ***)&f->epoll,
+			   &f->n_epoll) ||
+	    snapshot_parts(snap, item, RECORD_QUEUE_PART, (const void ***)&f->queue,
+			   &f->n_queue) ||
+	    snapshot_parts(snap, item, RECORD_TTY_PART, (const void ***)&f->tty_queue,
+			   &f->n_tty_queue) ||
+	    snapshot_parts(snap, item, RECORD_WATCH_PART, (const void ***)&f->watches,
+			   &f->n_watches))
+		return -ENOMEM;
+	return snapshot_parts(snap, item, RECORD_EVENT_PART, (const void ***)&f->events,
+			      &f->n_events);
+}
+
 static struct file *file_create(struct snapshot *snap, const struct slot *slot,
 				struct process *process)
 {
 	const struct file_record *rec = slot->rec;
 	struct file *f = arena_alloc(&snap->arena, sizeof(*f));
+	struct item own = *slot->item;
 
 	if (!f)
 		return NULL;
 	*f = (struct file){ .rec = rec, .process = process, .fd = slot->fd, .copy = -1 };
 	f->path = record_path_text(&rec->head, rec->path);
-	if (rec->detail_type && rec->detail_offset < rec->head.size &&
-	    rec->detail_size <= rec->head.size - rec->detail_offset)
-		f->detail = (const char *)rec + rec->detail_offset;
-	if (!f->path || (rec->detail_type && !f->detail) ||
-	    snapshot_parts(snap, slot->item, RECORD_EPOLL_PART, (const void ***)&f->epoll,
-			   &f->n_epoll) ||
-	    snapshot_parts(snap, slot->item, RECORD_QUEUE_PART, (const void ***)&f->queue,
-			   &f->n_queue) ||
-	    snapshot_parts(snap, slot->item, RECORD_FLIGHT_PART, (const void ***)&f->flights,
-			   &f->n_flights) ||
-	    snapshot_parts(snap, slot->item, RECORD_TTY_PART, (const void ***)&f->tty_queue,
-			   &f->n_tty_queue) ||
-	    snapshot_parts(snap, slot->item, RECORD_WATCH_PART, (const void ***)&f->watches,
-			   &f->n_watches) ||
-	    snapshot_parts(snap, slot->item, RECORD_EVENT_PART, (const void ***)&f->events,
-			   &f->n_events))
-		return NULL;
-	return f;
-}
-
-static struct file *flight_create(struct snapshot *snap, const struct file_record *rec,
-				  const struct file *carrier)
-{
-	struct file *f = arena_alloc(&snap->arena, sizeof(*f));
-
-	if (!f)
-		return NULL;
-	*f = (struct file){.rec = rec, .path = "", .carrier = carrier, .process = carrier->process,
-			   .fd = carrier->fd, .copy = -1};
-	if (rec->detail_type && rec->detail_offset < rec->head.size &&
-	    rec->detail_size <= rec->head.size - rec->detail_offset)
-		f->detail = (const char *)rec + rec->detail_offset;
-	return f;
-}
-
-int snapshot_add_flights(struct snapshot *snap)
-{
-	size_t n = snap->n_files;
-
-	for (size_t i = 0; i < n; i++) {
-		const struct file *carrier = snap->files[i];
-
-		for (size_t k = 0; k < carrier->n_flights; k++) {
-			const struct file_record *rec = carrier->flights[k];
-			struct file *f;
-
-			if (snapshot_file(snap, rec->files))
-				continue;
-			f = flight_create(snap, rec, carrier);
-			if (!f || snapshot_add_file(snap, f, rec->files))
-				return -ENOMEM;
-		}
-	}
-	return 0;
+	/* From the first file in flight on, all parts are theirs. */
+	for (own.n_parts = 0; own.n_parts < slot->item->n_parts; own.n_parts++)
+		if (own.parts[own.n_parts]->type == RECORD_FLIGHT_PART)
+			break;
+	f->flights = own.parts + own.n_parts;
+	f->n_flights = slot->item->n_parts - own.n_parts;
+	return f->path && !snapshot_file_parts(snap, &own, f) ? f : NULL;
 }
 
 /* The file behind a descriptor: met before, or numbered now. */

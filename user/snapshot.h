@@ -68,8 +68,8 @@ struct file {
 	size_t n_epoll;
 	const struct queue_record **queue;	/* of a Unix socket, in order */
 	size_t n_queue;
-	const struct file_record **flights;	/* files in flight in its queue, and further on */
-	size_t n_flights;
+	const struct record_head **flights;	/* files in flight in its queue, and further on: */
+	size_t n_flights;		/* each a struct file_record with the parts behind it */
 	const struct unix_message *messages;	/* filled by dump_flights: one for each of queue */
 	const struct tty_queue_record **tty_queue;	/* of a pty's master: what both sides have to read */
 	size_t n_tty_queue;
@@ -178,8 +178,9 @@ struct file *snapshot_file(const struct snapshot *snap, uint64_t file);
 /* Adds @f, which is open in no table, with the next id; @file is its identity. Returns 0 or -ENOMEM. */
 int snapshot_add_file(struct snapshot *snap, struct file *f, uint64_t file);
 /*
- * Adds the files in flight as their records tell of them: without paths, locks, watched
- * files and queues of their own. Returns 0 or -ENOMEM. (A dump looks at them: dump_flights.)
+ * Adds the files in flight as their records tell of them. Their paths come from names: where they
+ * lie in this process's mount namespace; else "". Returns 0 or -errno. (A dump looks at them itself:
+ * dump_flights.)
  */
 int snapshot_add_flights(struct snapshot *snap);
 /* The process with @pid, or NULL. */

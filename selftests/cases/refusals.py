@@ -12,13 +12,19 @@ from case import Failed, kill, read_file
 from harm import fingerprint, refused, unharmed
 
 NAMES = ('inotify_overflow', 'fanotify_permission', 'fanotify_unread', 'netlink', 'packet', 'raw', 'vsock', 'tcp', 'waiting_client',
-         'udp_queue', 'multicast', 'unix_arrival', 'unix_flight', 'unix_renamed', 'lease', 'pidfd', 'userfaultfd', 'io_uring', 'bpf_map', 'perf_event', 'secretmem', 'tun', 'fuse', 'mqueue',
+         'udp_queue', 'multicast', 'unix_arrival', 'unix_flight', 'locked', 'unlinked', 'unix_renamed', 'lease', 'pidfd', 'userfaultfd', 'io_uring', 'bpf_map', 'perf_event', 'secretmem', 'tun', 'fuse', 'mqueue',
          'network_namespace', 'mount_namespace', 'ipc_namespace', 'uts_namespace', 'traced',
          'vfork', 'aio', 'time_namespace', 'pid_namespace', 'headless', 'thread_directory',
          'thread_descriptors', 'shared_memory', 'shared_handlers', 'semaphore_undo',
          'seccomp_listener', 'landlock', 'thread_key', 'process_key', 'session_key',
          'users_name', 'users_ring', 'invocation', 'thread_invocation',
          'reuseport_program')
+
+
+# These also in the queue of a socket, where no process has them open.
+FLYING = ('inotify_overflow', 'fanotify_permission', 'fanotify_unread', 'waiting_client', 'udp_queue', 'unix_arrival',
+          'unix_renamed', 'unix_flight', 'locked', 'unlinked', 'lease', 'pidfd', 'fuse', 'tun',
+          'bpf_map', 'perf_event', 'secretmem', 'mqueue', 'reuseport_program', 'seccomp_listener')
 
 
 def start(case, *names):
@@ -60,7 +66,7 @@ def add(name):
     globals()[f'test_{name}'] = test
 
 
-for obstacle in NAMES:
+for obstacle in (*NAMES, *(f'flying_{name}' for name in FLYING)):
     add(obstacle)
 
 

@@ -28,9 +28,12 @@ static void flights_deinit(struct flights *flights)
 static int collect_own(struct dump *d, struct snapshot *own)
 {
 	const pid_t pid = getpid();
-	int ret = snapshot_init(own, d->err) ?:
-		  collector_run(d->collector, &pid, 1, snapshot_add, own, d->err);
+	int ret = snapshot_init(own, d->err);
 
+	/* Of all the processes this one is not frozen: its memory grows by what it hears. */
+	collector_set_flags(d->collector, COLLECT_RUNNING);
+	ret = ret ?: collector_run(d->collector, &pid, 1, snapshot_add, own, d->err);
+	collector_set_flags(d->collector, 0);
 	if (ret < 0 && !d->err->code)
 		fail(d->err, ret, "cannot take in what the kernel says");
 	return ret ?: snapshot_finish(own, pid, &pid, 1, d->err);

@@ -108,7 +108,8 @@ static void judge_proc(struct judge *j, const struct file *f)
 
 static void judge_ghost(struct judge *j, const struct file *f, const char *proc)
 {
-	uint64_t bytes = j->options->ghost_limit ? ghost_bytes(proc) : 0;
+	bool is_far = f->carrier && f->copy < 0; /* a scan cannot reach what is in flight */
+	uint64_t bytes = !j->options->ghost_limit ? 0 : is_far ? f->rec->size : ghost_bytes(proc);
 
 	if (bytes > j->options->ghost_limit)
 		judge_file(j, f, "regfile", "raise --ghost-limit",
@@ -146,7 +147,7 @@ static void judge(struct judge *j, struct file *f)
 
 	judge_fown(j, f);
 	if (!surroundings_is_present(j->around, &ref)) {
-		snprintf(proc, sizeof(proc), "/proc/%d/fd/%u", f->process->pid, f->fd);
+		file_proc_path(f, proc, sizeof(proc));
 		state = surroundings_state(j->around, &ref);
 	}
 	why = fileref_obstacle(j->options, state, &hint);

@@ -321,6 +321,7 @@ TEST(what_is_in_flight)
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int pair[2], fds[2] = {eventfd(1, 0), open("/etc/passwd", O_RDONLY)}, on = 1;
 	int listener = socket(AF_UNIX, SOCK_STREAM, 0), clients[2];
+	const struct watch_record *w;
 	const struct queue_record *q;
 	struct collected c;
 	socklen_t size;
@@ -340,7 +341,7 @@ TEST(what_is_in_flight)
 	c = collect_self();
 	EXPECT_EQ(file_of(&c, pair[1])->head.part, 2);
 	c = collect(getpid(), COLLECT_ALL | COLLECT_FLIGHTS);
-	EXPECT_EQ(file_of(&c, pair[1])->head.part, 4);
+	EXPECT_EQ(file_of(&c, pair[1])->head.part, 5);
 	EXPECT_EQ(file_of(&c, pair[0])->head.part, 0);
 	q = part_of(&c, file_of(&c, pair[1]), 0);
 	EXPECT_EQ(q->head.type, RECORD_QUEUE_PART);
@@ -362,6 +363,13 @@ TEST(what_is_in_flight)
 		EXPECT_EQ(f->ino, file_of(&c, fds[i])->ino);
 		EXPECT_EQ(f->detail_type, i ? DETAIL_NONE : DETAIL_EVENTFD);
 	}
+	w = part_of(&c, file_of(&c, pair[1]), 4);
+	EXPECT_EQ(w->head.type, RECORD_WATCH_PART);
+	EXPECT_EQ(w->type, WATCH_NOT);
+	EXPECT_EQ(w->is_named, 1);
+	EXPECT_EQ(w->mnt_id, file_of(&c, fds[1])->mnt_id);
+	EXPECT_GT(w->n_names, 1);
+	EXPECT_MEMEQ(w + 1, "passwd\0etc", sizeof("passwd\0etc"));
 	for (int i = 0; i < 2; i++) {
 		q = part_of(&c, file_of(&c, listener), i);
 		EXPECT_EQ(q->peer, unix_of(&c, clients[i])->sk);

@@ -18,6 +18,7 @@
 
 #include "fdutil.h"
 #include "lib/buf.h"
+#include "lib/bootid.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "options.h"
@@ -56,14 +57,11 @@ bool pidfd_exit_code(int fd, uint32_t *ret)
 
 /* --- who it is --- */
 
-static int read_boot_id(char *text, size_t n, struct error *err)
+static int read_boot_id(char id[static BOOT_ID_SIZE], struct error *err)
 {
-	_cleanup_fclose_ FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
+	int ret = boot_id(id);
 
-	if (!f || !fgets(text, (int)n, f))
-		return fail(err, errno, "cannot read the boot id");
-	text[strcspn(text, "\n")] = 0;
-	return 0;
+	return ret ? fail(err, ret, "cannot read the boot id") : 0;
 }
 
 /* Field 22: in clock ticks since boot. The name in field 2 may hold anything. */
@@ -103,8 +101,8 @@ int pidfd_identify(pid_t pid, int fd, PidfdOutsideEntry *entry, struct arena *ar
 		   struct error *err)
 {
 	unsigned long long start;
-	char boot[64];
-	int ret = read_boot_id(boot, sizeof(boot), err) ?: read_start_time(pid, &start, err);
+	char boot[BOOT_ID_SIZE];
+	int ret = read_boot_id(boot, err) ?: read_start_time(pid, &start, err);
 
 	if (ret)
 		return ret;
@@ -123,9 +121,9 @@ int pidfd_compare(pid_t pid, int fd, const PidfdOutsideEntry *entry, struct erro
 {
 	unsigned long long start = 0;
 	uint64_t ino = 0;
-	char boot[64];
+	char boot[BOOT_ID_SIZE];
 	bool has_ino;
-	int ret = read_boot_id(boot, sizeof(boot), err);
+	int ret = read_boot_id(boot, err);
 
 	if (ret)
 		return ret;

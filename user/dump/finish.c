@@ -13,6 +13,7 @@
 #include "dump/describe.h"
 #include "dump/dump.h"
 #include "inventory.pb-c.h"
+#include "lib/bootid.h"
 #include "lib/cleanup.h"
 #include "lib/clock.h"
 #include "lib/err.h"
@@ -21,25 +22,16 @@
 #include "stats.pb-c.h"
 
 #define IMAGE_VERSION 2
-#define BOOT_ID_LENGTH 36
-
-static void read_boot_id(char *id, size_t room)
-{
-	_cleanup_close_ int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd >= 0 ? read(fd, id, room - 1) : 0;
-
-	id[n > BOOT_ID_LENGTH ? BOOT_ID_LENGTH : n > 0 ? n : 0] = 0;
-}
 
 static int write_inventory(struct dump *d, struct error *err)
 {
 	InventoryEntry inventory = INVENTORY_ENTRY__INIT;
 	TaskKobjIdsEntry ids = TASK_KOBJ_IDS_ENTRY__INIT;
 	PluginsEntry plugins = PLUGINS_ENTRY__INIT;
-	char boot_id[BOOT_ID_LENGTH + 2];
+	char boot[BOOT_ID_SIZE];
 
 	describe_own_ids(&ids);
-	read_boot_id(boot_id, sizeof(boot_id));
+	(void)boot_id(boot);
 	inventory.img_version = IMAGE_VERSION;
 	inventory.has_fdinfo_per_id = inventory.fdinfo_per_id = true;
 	inventory.has_ns_per_id = inventory.ns_per_id = true;
@@ -53,7 +45,7 @@ static int write_inventory(struct dump *d, struct error *err)
 	inventory.has_dump_monotonic_ns = inventory.has_dump_boottime_ns = true;
 	inventory.dump_monotonic_ns = (uint64_t)dump_clock(d, CLOCK_MONOTONIC);
 	inventory.dump_boottime_ns = (uint64_t)dump_clock(d, CLOCK_BOOTTIME);
-	inventory.boot_id = boot_id;
+	inventory.boot_id = boot;
 	return image_write(d->dir, IMAGE_INVENTORY, 0, &inventory.base, err);
 }
 

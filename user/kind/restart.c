@@ -29,6 +29,7 @@
 #include "dump/interrupted.h"
 #include "inventory.pb-c.h"
 #include "kind.h"
+#include "lib/bootid.h"
 #include "lib/clock.h"
 #include "lib/err.h"
 #include "restore/restore.h"
@@ -39,7 +40,6 @@
 #define TT_NATIVE    1
 #define MAX_CLOCKS   16 /* the kernel's; CPU clocks of tasks are below 0 */
 #define RSEQ_CS      8  /* offset of struct rseq's pointer to the critical section */
-#define BOOT_ID_FILE "/proc/sys/kernel/random/boot_id"
 
 #ifndef SYS_poll
 #define SYS_poll (-2L) /* no call: newer processors have ppoll only, which needs no help */
@@ -292,15 +292,10 @@ static int check(struct restore *r, struct new_task *t)
 /* Does CLOCK_MONOTONIC still count from where it did? */
 static bool is_same_boot(const struct restore *r)
 {
-	char id[64] = "";
-	FILE *f = fopen(BOOT_ID_FILE, "re");
+	char id[BOOT_ID_SIZE];
 
-	if (!f)
+	if (boot_id(id))
 		return false;
-	if (!fgets(id, sizeof(id), f))
-		id[0] = '\0';
-	fclose(f);
-	id[strcspn(id, "\n")] = '\0';
 	return r->inventory->boot_id && !strcmp(id, r->inventory->boot_id);
 }
 

@@ -56,6 +56,21 @@ def test_descriptors(case):
     subjects.finish(case, pid)
 
 
+def test_sockets(case):
+    """--fds gives types, protocols and states their names, also where no kind claims the socket."""
+    pid, _ = subjects.start(case, program(case, 'obstacles'), 'tcp', 'udp_queue', 'netlink', 'unix_arrival')
+    tree, = scan_json(case, '--pid', str(pid), '--fds', status=1)['trees']
+    states = [d['state'] for d in tree['descriptors']]
+    for wanted in ('type stream protocol tcp state LISTEN local [127.0.0.1]:',
+                   'type stream protocol tcp state ESTABLISHED local [127.0.0.1]:',
+                   'type dgram protocol udp state UNCONNECTED local [127.0.0.1]:',
+                   'AF_NETLINK socket type raw protocol 0 queued 0',
+                   'type stream state LISTEN peer 0', 'type stream state ESTABLISHED peer '):
+        if not any(s.startswith(wanted) for s in states):
+            raise Failed(f'no `{wanted}` in {states}')
+    subjects.finish(case, pid)
+
+
 def test_obstacles_for_people(case):
     """80 columns, no colours off a terminal, and every obstacle with its descriptor."""
     pid, _ = subjects.start(case, program(case, 'obstacles'), 'io_uring', 'pidfd', 'netlink')

@@ -22,6 +22,7 @@
 #include "restore/restore.h"
 #include "sk-inet.pb-c.h"
 #include "sk-opts.pb-c.h"
+#include "socknames.h"
 #include "sockopt.h"
 #include "tcp-stream.pb-c.h"
 
@@ -394,14 +395,16 @@ static int connect_socket(struct restore *r, struct new_file *f)
 static void state(const struct file *f, const struct snapshot *snap, FILE *out)
 {
 	const struct inet_detail *detail = f->detail;
-	char local[INET6_ADDRSTRLEN] = "?", remote[INET6_ADDRSTRLEN] = "?";
+	char local[INET6_ADDRSTRLEN] = "?", remote[INET6_ADDRSTRLEN] = "?", protocol[16];
 
 	if (!detail)
 		return;
 	inet_ntop((int)detail->family, detail->local, local, sizeof(local));
 	inet_ntop((int)detail->family, detail->remote, remote, sizeof(remote));
-	fprintf(out, "type %u protocol %u state %u local [%s]:%u remote [%s]:%u received %llu sent %llu",
-		detail->type, detail->protocol, detail->state, local, detail->local_port, remote,
+	fprintf(out, "type %s protocol %s state %s local [%s]:%u remote [%s]:%u received %llu sent %llu",
+		socket_type_name(detail->type),
+		socket_protocol_name(detail->protocol, protocol, sizeof(protocol)),
+		socket_state_name(detail->type, detail->state), local, detail->local_port, remote,
 		detail->remote_port, (unsigned long long)detail->receive_bytes,
 		(unsigned long long)detail->send_bytes);
 }

@@ -27,6 +27,7 @@
 #include "restore/restore.h"
 #include "sk-opts.pb-c.h"
 #include "sk-unix.pb-c.h"
+#include "socknames.h"
 #include "sockopt.h"
 #include "unixqueue.h"
 #include "unixsk.h"
@@ -371,8 +372,8 @@ static void state(const struct file *f, const struct snapshot *snap, FILE *out)
 
 	if (!detail)
 		return;
-	fprintf(out, "type %u state %u peer %llu queued %llu messages %u", detail->type,
-		detail->state, (unsigned long long)detail->peer_ino,
+	fprintf(out, "type %s state %s peer %llu queued %llu messages %u",
+		socket_type_name(detail->type), socket_state_name(detail->type, detail->state), (unsigned long long)detail->peer_ino,
 		(unsigned long long)detail->receive_bytes, detail->receive_skbs);
 	if (detail->n_fds)
 		fprintf(out, " fds %u", detail->n_fds);

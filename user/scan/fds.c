@@ -4,11 +4,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "bpf/socket.h"
 #include "fdutil.h"
 #include "kind.h"
 #include "lib/cleanup.h"
 #include "lib/json.h"
 #include "scan/scan.h"
+#include "socknames.h"
+
+/* Of a family that no kind claims. */
+static void print_socket(const struct file *f, FILE *out)
+{
+	const struct socket_detail *detail = f->detail;
+	char text[64];
+
+	fprintf(out, "%s type %s protocol %u queued %llu messages %u",
+		file_describe(f, text, sizeof(text)), socket_type_name(detail->type),
+		detail->protocol, (unsigned long long)detail->receive_bytes, detail->receive_skbs);
+}
 
 /* What the kind says of it; "" if nothing. The caller frees it; NULL if memory ran out. */
 static char *state_of(const struct file *f, const struct snapshot *snap)
@@ -21,6 +34,8 @@ static char *state_of(const struct file *f, const struct snapshot *snap)
 		return NULL;
 	if (f->kind && f->kind->file->state)
 		f->kind->file->state(f, snap, out);
+	else if (!f->kind && f->rec->detail_type == DETAIL_SOCKET)
+		print_socket(f, out);
 	fclose(out);
 	return text;
 }

@@ -1,40 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * Makes what cannot be carried, so that it is refused. Run by cases/refusals.py with names of
- * obstacles, after "flying_" in a queue; without, it lists them. Beyond what it was asked for it has nothing.
- */
-#include "subject.h"
+/* Descriptors that cannot be carried. Run by cases/refusals.py with their names: obstacles.h. */
+#include "obstacles.h"
 
 #include <linux/bpf.h>
 #include <linux/filter.h>
 #include <linux/if.h>
 #include <linux/if_tun.h>
+#include <linux/if_alg.h>
 #include <linux/io_uring.h>
 #include <linux/landlock.h>
 #include <linux/memfd.h>
 #include <linux/netlink.h>
 #include <linux/perf_event.h>
-#include <linux/seccomp.h>
 #include <linux/userfaultfd.h>
 #include <net/ethernet.h>
 #include <netinet/in.h>
-#include <pthread.h>
-#include <sched.h>
 #include <sys/fanotify.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
-#include <sys/ptrace.h>
-#include <sys/sem.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-
-#ifndef CLONE_NEWTIME
-#define CLONE_NEWTIME 0x80
-#endif
-
-/* Each returns a descriptor, or 0 if the obstacle is none; -1 if this kernel lacks it. */
 
 /* More events than it keeps. */
 static int make_inotify_overflow(void)
@@ -138,24 +124,6 @@ static int make_multicast(void)
 	int fd = socket(AF_INET, SOCK_DGRAM, 0);
 
 	return setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &group, sizeof(group)) < 0 ? -1 : fd;
-}
-
-/* Leaves @fd in a queue, where nobody has it open any more. Returns who could receive it. */
-static int send_away(int fd)
-{
-	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {0};
-	struct iovec iov = {"x", 1};
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
-			     .msg_controllen = sizeof(control)};
-	int pair[2];
-
-	*CMSG_FIRSTHDR(&msg) = (struct cmsghdr){CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS};
-	memcpy(CMSG_DATA(CMSG_FIRSTHDR(&msg)), &fd, sizeof(int));
-	if (fd < 0 || socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0 ||
-	    write(pair[0], "plain", 5) != 5 || sendmsg(pair[0], &msg, 0) != 1)
-		return -1;
-	close(fd);
-	return pair[1];
 }
 
 /* What cannot be carried is found in a queue, too, where no process has it open any more. */
@@ -285,238 +253,109 @@ static int make_mqueue(void)
 	return fd;
 }
 
-static int make_network_namespace(void)
+static int make_alg(void)
 {
-	return unshare(CLONE_NEWNET);
+	return socket(AF_ALG, SOCK_SEQPACKET, 0);
 }
 
-static int make_mount_namespace(void)
+static int make_mptcp(void)
 {
-	return unshare(CLONE_NEWNS);
+	return socket(AF_INET, SOCK_STREAM, 262 /* IPPROTO_MPTCP */);
 }
 
-static int make_ipc_namespace(void)
+static int make_xdp(void)
 {
-	return unshare(CLONE_NEWIPC);
+	return socket(AF_XDP, SOCK_RAW, 0);
 }
 
-static int make_uts_namespace(void)
+static int load_program(void)
 {
-	return unshare(CLONE_NEWUTS);
+	const struct bpf_insn code[] = {{.code = 0xb7}, {.code = 0x95}}; /* r0 = 0; exit */
+	union bpf_attr attr = {.prog_type = BPF_PROG_TYPE_RAW_TRACEPOINT};
+
+	attr.insns = (unsigned long)code;
+	attr.insn_cnt = 2;
+	attr.license = (unsigned long)"GPL";
+	return syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof(attr));
 }
 
-/* A child traced by this process. */
-static int make_traced(void)
+static int make_bpf_program(void)
 {
-	pid_t pid = subject_fork();
-
-	if (pid == 0) {
-		ptrace(PTRACE_TRACEME, 0, 0, 0);
-		raise(SIGSTOP);
-		pause();
-	}
-	return pid > 0 && waitpid(pid, NULL, 0) == pid ? 0 : -1;
+	return load_program();
 }
 
-/* A child that waits in vfork for its own: the kernel does not let it stop. */
-static int make_vfork(void)
+static int make_bpf_link(void)
 {
-	volatile int *is_up = subject_shared(4096);
+	union bpf_attr attr = {};
+	int program = load_program(), link;
 
-	if (subject_fork() == 0) {
-		if (vfork() == 0) {
-			*is_up = 1;
-			for (;;)
-				pause();
-		}
-		_exit(0);
-	}
-	return subject_await(*is_up) ? 0 : -1;
+	attr.raw_tracepoint.name = (unsigned long)"sched_process_exec";
+	attr.raw_tracepoint.prog_fd = program;
+	link = syscall(SYS_bpf, BPF_RAW_TRACEPOINT_OPEN, &attr, sizeof(attr));
+	close(program);
+	return link;
 }
 
-/* Kernel asynchronous IO. */
-static int make_aio(void)
+static int make_kvm(void)
 {
-	static unsigned long context;
-
-	return syscall(SYS_io_setup, 8, &context);
+	return open("/dev/kvm", O_RDWR);
 }
 
-static int make_time_namespace(void)
+static int make_block_device(void)
 {
-	return unshare(CLONE_NEWTIME);
+	return open("/dev/loop0", O_RDONLY);
 }
 
-static int make_pid_namespace(void)
+static int make_namespace(void)
 {
-	return unshare(CLONE_NEWPID);
+	return open("/proc/self/ns/uts", O_RDONLY);
 }
 
-/* A child whose first thread has ended, while another runs. */
-static void *run_on(void *arg)
-{
-	*(volatile int *)arg = 1;
-	for (;;)
-		pause();
-	return arg;
-}
-
-static int make_headless(void)
-{
-	volatile int *is_up = subject_shared(4096);
-	pthread_t t;
-
-	if (subject_fork() == 0) {
-		pthread_create(&t, NULL, run_on, (void *)is_up);
-		syscall(SYS_exit, 0);
-	}
-	return subject_await(*is_up) ? 0 : -1;
-}
-
-/* Threads with a directory, and with descriptors, of their own. */
-static void *unshare_and_run(void *arg)
-{
-	volatile int *flags = arg;
-
-	if (unshare(*flags))
-		*flags = -1;
-	else
-		*flags = 0;
-	for (;;)
-		pause();
-	return arg;
-}
-
-static int make_unsharing_thread(int flag)
-{
-	static volatile int flags;
-	pthread_t t;
-
-	flags = flag;
-	pthread_create(&t, NULL, unshare_and_run, (void *)&flags);
-	return subject_await(flags != flag) && !flags ? 0 : -1;
-}
-
-static int make_thread_directory(void)
-{
-	return make_unsharing_thread(CLONE_FS);
-}
-
-static int make_thread_descriptors(void)
-{
-	return make_unsharing_thread(CLONE_FILES);
-}
-
-/* Processes that share memory, and signal handlers with it. */
-static int idle(void *arg)
-{
-	(void)arg;
-	for (;;)
-		pause();
-	return 0;
-}
-
-static int make_shared_memory(void)
-{
-	static char stack[65536] __attribute__((aligned(16)));
-
-	return clone(idle, stack + sizeof(stack), CLONE_VM | SIGCHLD, NULL) > 0 ? 0 : -1;
-}
-
-static int make_shared_handlers(void)
-{
-	static char stack[65536] __attribute__((aligned(16)));
-
-	return clone(idle, stack + sizeof(stack), CLONE_VM | CLONE_SIGHAND | SIGCHLD, NULL) > 0 ? 0 : -1;
-}
-
-static int semaphore = -1;
-
-static void remove_semaphore(void)
-{
-	semctl(semaphore, 0, IPC_RMID);
-}
-
-static int make_semaphore_undo(void)
-{
-	struct sembuf up = {0, 1, SEM_UNDO};
-
-	semaphore = semget(IPC_PRIVATE, 1, 0600);
-	atexit(remove_semaphore);
-	return semaphore < 0 ? -1 : semop(semaphore, &up, 1);
-}
-
-/* A filter that asks a supervisor. */
-static int make_seccomp_listener(void)
-{
-	struct sock_filter filter[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_acct, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog prog = {sizeof(filter) / sizeof(filter[0]), filter};
-
-	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &prog);
-}
-
-static int make_landlock(void)
+static int make_ruleset(void)
 {
 	const struct landlock_ruleset_attr attr = {
 		.handled_access_fs = LANDLOCK_ACCESS_FS_MAKE_SYM,
 	};
-	int ruleset = syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
 
-	if (ruleset < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
-	    syscall(SYS_landlock_restrict_self, ruleset, 0))
+	return syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
+}
+
+static int make_new_mount(void)
+{
+	return syscall(SYS_fsopen, "tmpfs", 0);
+}
+
+/* A directory of a mount that stands nowhere. */
+static int make_detached_mount(void)
+{
+	return syscall(SYS_open_tree, AT_FDCWD, "/", 1 /* OPEN_TREE_CLONE */);
+}
+
+/* The kernel is to tell when memory is short: what was asked for only this file knows. */
+static int make_pressure(void)
+{
+	const char *trigger = "some 900000 1000000";
+	int fd = open("/proc/pressure/memory", O_RDWR | O_NONBLOCK);
+
+	return fd < 0 || write(fd, trigger, strlen(trigger) + 1) < 0 ? -1 : fd;
+}
+
+static int make_dnotify(void)
+{
+	int fd = open(".", O_RDONLY | O_DIRECTORY);
+
+	signal(SIGIO, SIG_IGN);
+	return fcntl(fd, F_NOTIFY, DN_CREATE | DN_MULTISHOT) ? -1 : fd;
+}
+
+static int make_watch_queue(void)
+{
+	int ends[2];
+
+	if (pipe2(ends, O_EXCL /* O_NOTIFICATION_PIPE */))
 		return -1;
-	close(ruleset);
-	return 0;
-}
-
-/* Keyrings by their special numbers: -1 the thread's, -2 the process's, -3 the session's. */
-static int make_key(int ring)
-{
-	return syscall(SYS_add_key, "user", "crbpf:secret", "x", 1UL, ring) < 0 ? -1 : 0;
-}
-
-static int make_thread_key(void)
-{
-	return make_key(-1);
-}
-
-/* Named like a user's keyring, and like what systemd keeps in a session's. */
-static int make_users_name(void)
-{
-	return syscall(SYS_add_key, "user", "_uid.0", "x", 1UL, -2) < 0 ? -1 : 0;
-}
-
-static int make_users_ring(void)
-{
-	return syscall(SYS_add_key, "keyring", "_uid.0", NULL, 0UL, -2) < 0 ? -1 : 0;
-}
-
-static int make_invocation(void)
-{
-	if (syscall(SYS_keyctl, 1 /* KEYCTL_JOIN_SESSION_KEYRING */, NULL) < 0)
-		return -1;
-	return syscall(SYS_add_key, "user", "invocation", "x", 1UL, -3) < 0 ? -1 : 0;
-}
-
-static int make_thread_invocation(void)
-{
-	return syscall(SYS_add_key, "user", "invocation_id", "x", 1UL, -1) < 0 ? -1 : 0;
-}
-
-static int make_process_key(void)
-{
-	return make_key(-2);
-}
-
-static int make_session_key(void)
-{
-	return syscall(SYS_keyctl, 1 /* KEYCTL_JOIN_SESSION_KEYRING */, NULL) < 0 ? -1 : make_key(-3);
+	close(ends[1]);
+	return ends[0];
 }
 
 static int make_reuseport_program(void)
@@ -532,10 +371,7 @@ static int make_reuseport_program(void)
 	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &prog, sizeof(prog)) ? -1 : fd;
 }
 
-static const struct obstacle {
-	const char *name;
-	int (*make)(void);
-} obstacles[] = {
+static const struct obstacle obstacles[] = {
 	{"inotify_overflow", make_inotify_overflow},
 	{"fanotify_permission", make_fanotify_permission},
 	{"fanotify_unread", make_fanotify_unread},
@@ -562,60 +398,24 @@ static const struct obstacle {
 	{"tun", make_tun},
 	{"fuse", make_fuse},
 	{"mqueue", make_mqueue},
-	{"network_namespace", make_network_namespace},
-	{"mount_namespace", make_mount_namespace},
-	{"ipc_namespace", make_ipc_namespace},
-	{"uts_namespace", make_uts_namespace},
-	{"traced", make_traced},
-	{"vfork", make_vfork},
-	{"aio", make_aio},
-	{"time_namespace", make_time_namespace},
-	{"pid_namespace", make_pid_namespace},
-	{"headless", make_headless},
-	{"thread_directory", make_thread_directory},
-	{"thread_descriptors", make_thread_descriptors},
-	{"shared_memory", make_shared_memory},
-	{"shared_handlers", make_shared_handlers},
-	{"semaphore_undo", make_semaphore_undo},
-	{"seccomp_listener", make_seccomp_listener},
-	{"landlock", make_landlock},
-	{"thread_key", make_thread_key},
-	{"process_key", make_process_key},
-	{"session_key", make_session_key},
-	{"users_name", make_users_name},
-	{"users_ring", make_users_ring},
-	{"invocation", make_invocation},
-	{"thread_invocation", make_thread_invocation},
 	{"reuseport_program", make_reuseport_program},
+	{"alg", make_alg},
+	{"mptcp", make_mptcp},
+	{"xdp", make_xdp},
+	{"bpf_program", make_bpf_program},
+	{"bpf_link", make_bpf_link},
+	{"kvm", make_kvm},
+	{"block_device", make_block_device},
+	{"namespace", make_namespace},
+	{"ruleset", make_ruleset},
+	{"new_mount", make_new_mount},
+	{"detached_mount", make_detached_mount},
+	{"pressure", make_pressure},
+	{"dnotify", make_dnotify},
+	{"watch_queue", make_watch_queue},
 };
-#define FLYING "flying_" /* before a name: in a queue */
-#define N (sizeof(obstacles) / sizeof(obstacles[0]))
 
 int main(int argc, char **argv)
 {
-	for (size_t i = 0; i < N && argc == 1; i++)
-		puts(obstacles[i].name);
-	if (argc == 1)
-		return 0;
-	for (int a = 1; a < argc; a++) {
-		bool is_flying = !strncmp(argv[a], FLYING, strlen(FLYING));
-
-		for (size_t i = 0; i < N; i++) {
-			int fd;
-
-			if (strcmp(argv[a] + (is_flying ? strlen(FLYING) : 0), obstacles[i].name) != 0)
-				continue;
-			fd = obstacles[i].make();
-			if (is_flying && fd > 0)
-				fd = send_away(fd);
-			if (fd < 0 && argc == 2)
-				subject_skip("needs %s: %m", obstacles[i].name);
-			if (fd >= 0)
-				subject_say("made", "%s %d", obstacles[i].name, fd);
-		}
-	}
-	subject_need(subject_told("made"), "none of them could be made");
-	subject_ready();
-	subject_wait_restored();
-	return subject_end();
+	return obstacles_main(obstacles, sizeof(obstacles) / sizeof(obstacles[0]), argc, argv);
 }

@@ -63,6 +63,19 @@ int mounts_read(struct mounts *mounts)
 	return 0;
 }
 
+bool mounts_have(const char *file, uint32_t id)
+{
+	_cleanup_fclose_ FILE *f = fopen(file, "re");
+	_cleanup_free_ char *line = NULL;
+	unsigned int found;
+	size_t room = 0;
+
+	while (f && getline(&line, &room, f) > 0)
+		if (sscanf(line, "%u ", &found) == 1 && found == id)
+			return true;
+	return false;
+}
+
 /* The names come from the last to the first. */
 bool mounts_join_names(const struct watch_record *w, char path[static PATH_MAX])
 {

@@ -27,6 +27,8 @@ struct mounts {
 
 /* Returns 0 or -errno; @mounts is to be freed in either case. */
 int mounts_read(struct mounts *mounts);
+/* Is mount @id in this file (/proc/PID/mountinfo)? */
+bool mounts_have(const char *file, uint32_t id);
 void mounts_deinit(struct mounts *mounts);
 
 /* The path from the root of its file system that the names of @w make. False: they are cut short. */

@@ -201,21 +201,28 @@ int snapshot_file_parts(struct snapshot *snap, const struct item *item, struct f
 			      &f->n_events);
 }
 
+/* From the first file in flight on, all parts are theirs. */
+static struct item own_parts(const struct item *item)
+{
+	struct item own = *item;
+
+	for (own.n_parts = 0; own.n_parts < item->n_parts; own.n_parts++)
+		if (own.parts[own.n_parts]->type == RECORD_FLIGHT_PART)
+			break;
+	return own;
+}
+
 static struct file *file_create(struct snapshot *snap, const struct slot *slot,
 				struct process *process)
 {
 	const struct file_record *rec = slot->rec;
 	struct file *f = arena_alloc(&snap->arena, sizeof(*f));
-	struct item own = *slot->item;
+	const struct item own = own_parts(slot->item);
 
 	if (!f)
 		return NULL;
 	*f = (struct file){ .rec = rec, .process = process, .fd = slot->fd, .copy = -1 };
 	f->path = record_path_text(&rec->head, rec->path);
-	/* From the first file in flight on, all parts are theirs. */
-	for (own.n_parts = 0; own.n_parts < slot->item->n_parts; own.n_parts++)
-		if (own.parts[own.n_parts]->type == RECORD_FLIGHT_PART)
-			break;
 	f->flights = own.parts + own.n_parts;
 	f->n_flights = slot->item->n_parts - own.n_parts;
 	return f->path && !snapshot_file_parts(snap, &own, f) ? f : NULL;
@@ -227,8 +234,9 @@ static struct file *file_of_slot(struct snapshot *snap, const struct slot *slot,
 {
 	uint32_t id = ids_get(&snap->file_index, slot->file);
 	struct file *f = id ? snap->files[id - 1] : file_create(snap, slot, process);
+	const struct item own = own_parts(slot->item);
 
-	if (!f || add_locks(snap, f, slot->item))
+	if (!f || add_locks(snap, f, &own))
 		return NULL;
 	if (!id) {
 		f->id = (uint32_t)++snap->n_files;

@@ -20,7 +20,7 @@ def scan(case, pid, *options, before=None):
 
 
 def confined(case):
-    pid, _ = subjects.start(case, os.path.join(case.settings.output, 'selftests/obstacles'), 'landlock')
+    pid, _ = subjects.start(case, os.path.join(case.settings.output, 'selftests/obstacles_tasks'), 'landlock')
     return pid
 
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What cannot be carried is refused before anything is written: one line for each obstacle, all of
-them at once, and the target goes on untouched (obstacles.c). A kind that learns to carry one of
+them at once, and the target goes on untouched (obstacles*.c). A kind that learns to carry one of
 them removes it there."""
 
 import os
@@ -11,15 +11,26 @@ import verdict
 from case import Failed, kill, read_file
 from harm import fingerprint, refused, unharmed
 
-NAMES = ('inotify_overflow', 'fanotify_permission', 'fanotify_unread', 'netlink', 'packet', 'raw', 'vsock', 'tcp', 'waiting_client',
-         'udp_queue', 'multicast', 'unix_arrival', 'unix_flight', 'locked', 'unlinked', 'unix_renamed', 'lease', 'pidfd', 'userfaultfd', 'io_uring', 'bpf_map', 'perf_event', 'secretmem', 'tun', 'fuse', 'mqueue',
-         'network_namespace', 'mount_namespace', 'ipc_namespace', 'uts_namespace', 'traced',
-         'vfork', 'aio', 'time_namespace', 'pid_namespace', 'headless', 'thread_directory',
-         'thread_descriptors', 'shared_memory', 'shared_handlers', 'semaphore_undo',
-         'seccomp_listener', 'landlock', 'thread_key', 'process_key', 'session_key',
-         'users_name', 'users_ring', 'invocation', 'thread_invocation',
-         'reuseport_program')
-
+# By the program that makes them.
+NAMES = {
+    'obstacles': (
+        'inotify_overflow', 'fanotify_permission', 'fanotify_unread', 'netlink', 'packet',
+        'raw', 'vsock', 'tcp', 'waiting_client', 'udp_queue', 'multicast', 'unix_arrival',
+        'unix_flight', 'locked', 'unlinked', 'unix_renamed', 'lease', 'pidfd', 'userfaultfd',
+        'io_uring', 'bpf_map', 'perf_event', 'secretmem', 'tun', 'fuse', 'mqueue',
+        'reuseport_program', 'alg', 'mptcp', 'xdp', 'bpf_program', 'bpf_link', 'kvm',
+        'block_device', 'namespace', 'ruleset', 'new_mount', 'detached_mount', 'pressure',
+        'dnotify', 'watch_queue'),
+    'obstacles_tasks': (
+        'network_namespace', 'mount_namespace', 'ipc_namespace', 'uts_namespace', 'traced',
+        'vfork', 'aio', 'time_namespace', 'pid_namespace', 'headless', 'thread_directory',
+        'thread_descriptors', 'shared_memory', 'shared_handlers', 'semaphore_undo',
+        'seccomp_listener', 'landlock', 'thread_key', 'process_key', 'session_key',
+        'users_name', 'users_ring', 'invocation', 'thread_invocation'),
+    'obstacles_maps': (
+        'map_device', 'map_perf', 'map_io_uring', 'map_bpf', 'map_packets', 'map_secret',
+        'map_kvm', 'map_userfaults'),
+}
 
 # These also in the queue of a socket, where no process has them open.
 FLYING = ('inotify_overflow', 'fanotify_permission', 'fanotify_unread', 'waiting_client', 'udp_queue', 'unix_arrival',
@@ -29,7 +40,9 @@ FLYING = ('inotify_overflow', 'fanotify_permission', 'fanotify_unread', 'waiting
 
 def start(case, *names):
     """A process with these obstacles. Returns its pid and the descriptors: [(name, fd)]."""
-    program = os.path.join(case.settings.output, 'selftests/obstacles')
+    plain = names[0].removeprefix('flying_')
+    made_by = next(p for p, made in NAMES.items() if plain in made)
+    program = os.path.join(case.settings.output, 'selftests', made_by)
     pid, _ = subjects.start(case, program, *names)
     made = [line.split() for line in read_file(os.path.join(case.work, 'made')).splitlines()]
     return pid, [(name, int(fd)) for name, fd in made]
@@ -56,6 +69,9 @@ def run(case, name):
         raise Failed(f'descriptor {fd} is not named: {err}')
     if not re.search(r'(task|process|thread) \d+', err):
         raise Failed(f'the task is not named: {err}')
+    for start_of in read_file(os.path.join(case.work, 'mapped')).split():
+        if f'mapping {start_of}-' not in err:
+            raise Failed(f'the mapping at {start_of} is not named: {err}')
     subjects.finish(case, pid)
     return err.strip()
 
@@ -66,20 +82,21 @@ def add(name):
     globals()[f'test_{name}'] = test
 
 
-for obstacle in (*NAMES, *(f'flying_{name}' for name in FLYING)):
+for obstacle in (*(name for names in NAMES.values() for name in names), *(f'flying_{name}' for name in FLYING)):
     add(obstacle)
 
 
 def test_list_is_whole(case):
-    """This file and obstacles.c know the same obstacles."""
-    out = case.must([os.path.join(case.settings.output, 'selftests/obstacles')]).split()
-    if sorted(out) != sorted(NAMES):
-        raise Failed(f'they differ in {sorted(set(out) ^ set(NAMES))}')
+    """This file and the programs know the same obstacles."""
+    for program, names in NAMES.items():
+        out = case.must([os.path.join(case.settings.output, 'selftests', program)]).split()
+        if sorted(out) != sorted(names):
+            raise Failed(f'they differ in {sorted(set(out) ^ set(names))}')
 
 
-def test_all_at_once(case):
+def all_at_once(case, program):
     """A process with many obstacles: each has its line."""
-    names = [n for n in NAMES if not n.endswith('namespace') and
+    names = [n for n in NAMES[program] if not n.endswith('_namespace') and
              n not in ('traced', 'vfork', 'vsock', 'headless')]
     pid, made = start(case, *names)
     err = dump_refused(case, pid)
@@ -88,6 +105,18 @@ def test_all_at_once(case):
         raise Failed(f'not named: {missing} in {err}')
     subjects.finish(case, pid)
     return err.strip()
+
+
+def test_all_at_once(case):
+    return all_at_once(case, 'obstacles')
+
+
+def test_all_tasks_at_once(case):
+    return all_at_once(case, 'obstacles_tasks')
+
+
+def test_all_maps_at_once(case):
+    return all_at_once(case, 'obstacles_maps')
 
 
 def option_needed(case, program, option):

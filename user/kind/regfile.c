@@ -7,7 +7,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -20,6 +22,7 @@
 #include "judge.h"
 #include "kind.h"
 #include "lib/err.h"
+#include "mounts.h"
 #include "options.h"
 #include "regfile.pb-c.h"
 #include "restore/restore.h"
@@ -118,6 +121,36 @@ static void judge_ghost(struct judge *j, const struct file *f, const char *proc)
 			   (unsigned long long)bytes, j->options->ghost_limit);
 }
 
+/* A place on a mount that stands nowhere (open_tree) would become one on the mount it was copied from. */
+static void judge_mount(struct judge *j, const struct file *f)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/mountinfo", f->process->pid);
+	if (!mounts_have("/proc/self/mountinfo", f->rec->mnt_id) &&
+	    !mounts_have(path, f->rec->mnt_id))
+		judge_file(j, f, "regfile", "close it before the checkpoint",
+			   "it lies on a mount that stands nowhere (open_tree, fsmount), which "
+			   "cannot be carried");
+}
+
+/* What was asked for through a file, and nobody can read again. */
+static void judge_requests(struct judge *j, const struct file *f)
+{
+	const char *name = strrchr(f->path, '/');
+	bool is_pressure = !strncmp(f->path, "/proc/pressure/", strlen("/proc/pressure/")) ||
+			   (f->rec->s_magic == CGROUP2_SUPER_MAGIC && name && strstr(name, ".pressure"));
+
+	/* An owner of signals serves nothing else here. */
+	if (S_ISDIR(f->rec->i_mode) && !file_is_path(f) && f->rec->fown_pid.host)
+		judge_file(j, f, "regfile", "let the program use inotify",
+			   "changes of the directory are told by signals (F_NOTIFY), which cannot be "
+			   "carried");
+	if (is_pressure && file_can_write(f))
+		judge_file(j, f, "regfile", "close it before the checkpoint",
+			   "the kernel is to tell a pressure by it (PSI), and does not say which");
+}
+
 /* The kernel names the interface in /proc, and ends it with the file, if it is not persistent. */
 static void judge_tun(struct judge *j, const struct file *f)
 {
@@ -157,6 +190,9 @@ static void judge(struct judge *j, struct file *f)
 		judge_ghost(j, f, proc);
 	else
 		judge_proc(j, f);
+	if (file_is_path(f) && state == FILEREF_PRESENT)
+		judge_mount(j, f);
+	judge_requests(j, f);
 	if (f->rec->rdev == TUN && S_ISCHR(f->rec->i_mode) && !file_is_path(f))
 		judge_tun(j, f);
 	if (f->rec->rdev == KMSG && S_ISCHR(f->rec->i_mode) && file_can_read(f)) {
@@ -169,7 +205,7 @@ static void judge(struct judge *j, struct file *f)
 /* What is in /proc depends on the tree. */
 static bool is_plain(const struct file *f)
 {
-	return f->rec->s_magic != MAGIC_PROC && (S_ISREG(f->rec->i_mode) || S_ISDIR(f->rec->i_mode));
+	return f->rec->s_magic != MAGIC_PROC && !file_is_path(f) && (S_ISREG(f->rec->i_mode) || S_ISDIR(f->rec->i_mode));
 }
 
 static int describe(struct dump *d, struct file *f, FileEntry *entry)

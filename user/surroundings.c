@@ -65,13 +65,40 @@ enum fileref_state surroundings_state(struct surroundings *s, const struct filer
 	return state;
 }
 
-void read_label(const char *path, char *buf, size_t n)
+void read_text(const char *path, char *buf, size_t n)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t got = fd < 0 ? -1 : read(fd, buf, n - 1);
 
 	buf[got > 0 ? got : 0] = '\0';
+}
+
+void read_label(const char *path, char *buf, size_t n)
+{
+	read_text(path, buf, n);
 	buf[strcspn(buf, "\n")] = '\0';
+}
+
+const char *surroundings_groups(struct surroundings *s)
+{
+	char text[CGROUPS_ROOM];
+
+	if (!s->groups) {
+		read_text("/proc/self/cgroup", text, sizeof(text));
+		s->groups = arena_strdup(&s->arena, text);
+	}
+	return s->groups ?: "";
+}
+
+bool surroundings_has_own_groups(const struct surroundings *s, uint64_t css_set)
+{
+	return ids_get(&s->own_groups, css_set);
+}
+
+/* Without memory it is not remembered, which is no harm. */
+void surroundings_note_groups(struct surroundings *s, uint64_t css_set)
+{
+	(void)ids_set(&s->own_groups, css_set, 1);
 }
 
 const char *surroundings_label(struct surroundings *s)
@@ -85,6 +112,7 @@ const char *surroundings_label(struct surroundings *s)
 void surroundings_deinit(struct surroundings *s)
 {
 	ids_deinit(&s->index);
+	ids_deinit(&s->own_groups);
 	arena_deinit(&s->arena);
 	free(s->paths);
 	*s = (struct surroundings){ 0 };

@@ -15,6 +15,8 @@
 #include "lib/buf.h"
 #include "lib/ids.h"
 
+#define CGROUPS_ROOM 8192 /* of /proc/PID/cgroup */
+
 struct surroundings_path;
 struct surroundings {
 	struct arena arena;		/* holds the paths */
@@ -23,6 +25,8 @@ struct surroundings {
 	size_t n_paths;
 	char label[256];		/* of this process; "" if no security module gives labels */
 	bool has_label;			/* it was asked for */
+	const char *groups;		/* /proc/self/cgroup; NULL until it is asked for */
+	struct ids own_groups;		/* css_set of tasks that are in the same: identities */
 };
 
 /* As fileref_state; that a path leads to its file is remembered. */
@@ -31,7 +35,15 @@ enum fileref_state surroundings_state(struct surroundings *s, const struct filer
 bool surroundings_is_present(const struct surroundings *s, const struct fileref *ref);
 /* The security label of this process; "" if no module gives labels. */
 const char *surroundings_label(struct surroundings *s);
+/* The control groups of this process, as /proc/self/cgroup has them; "" if that cannot be read. */
+const char *surroundings_groups(struct surroundings *s);
+/* Is this css_set known to stand for them? It is, once it was noted. */
+bool surroundings_has_own_groups(const struct surroundings *s, uint64_t css_set);
+void surroundings_note_groups(struct surroundings *s, uint64_t css_set);
 void surroundings_deinit(struct surroundings *s);
+
+/* What is in a small file, as far as there is room; "" if it cannot be read. */
+void read_text(const char *path, char *buf, size_t n);
 
 /* The security label at @path (/proc/PID/attr/current), without what ends it; "" if there is none. */
 void read_label(const char *path, char *buf, size_t n);

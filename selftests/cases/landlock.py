@@ -45,7 +45,8 @@ def test_cannot_be_learned(case):
 def test_killed_while_learning(case):
     """crbpf dies at its first look, with programs pinned: the next begins to learn anew."""
     pid, plain = confined(case), case.start(['sleep', '100'])
-    case.await_true(lambda: not case.run([*case.dumper, 'scan', '--unpin'])[0], 20, 'nothing pinned')
+    if not case.await_true(lambda: not case.run([*case.dumper, 'scan', '--unpin'])[0], 20):
+        raise Skipped('another crbpf uses what is pinned')
     status, _, _ = case.run([*case.dumper, 'scan', '--pid', str(pid)],
                             before=forbid.call(forbid.BPF, forbid.BPF_LINK_CREATE, forbid.KILL))
     if status >= 0:

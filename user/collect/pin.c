@@ -91,20 +91,30 @@ int programs_take(struct programs *p)
 	return programs_map(p);
 }
 
-/* Removes a directory and the pins in it, unless somebody uses them. */
+/* Removes a directory and the pins in it, unless somebody uses them. Another build may have others. */
 static int remove_build(int parent, const char *name)
 {
-	_cleanup_close_ int dir =
-		openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct dirent *entry;
+	int r = 0, fd;
+	DIR *dir;
 
-	if (dir < 0)
-		return -errno;
-	if (flock(dir, LOCK_EX | LOCK_NB))
-		return -errno;
-	for (size_t i = 0; i < N_PINS; i++)
-		if (unlinkat(dir, pins[i].name, 0) && errno != ENOENT)
-			return -errno;
-	return unlinkat(parent, name, AT_REMOVEDIR) ? -errno : 0;
+	fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	dir = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir) {
+		r = -errno;
+		if (fd >= 0)
+			close(fd);
+		return r;
+	}
+	if (flock(fd, LOCK_EX | LOCK_NB))
+		r = -errno;
+	while (!r && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.' && unlinkat(fd, entry->d_name, 0) && errno != ENOENT)
+			r = -errno;
+	if (!r && unlinkat(parent, name, AT_REMOVEDIR))
+		r = -errno;
+	closedir(dir);
+	return r;
 }
 
 /* Removes what other builds (@keep: not this one) pinned. Returns the first error. */

@@ -27,6 +27,13 @@
 
 /* --- judge --------------------------------------------------------------- */
 
+/* AppArmor's word, and the types of those whom Fedora's SELinux policy leaves alone. */
+static bool confines_nothing(const char *label)
+{
+	return !strcmp(label, "unconfined") || strstr(label, ":unconfined_t:") ||
+	       strstr(label, ":unconfined_service_t:");
+}
+
 /* A task restored under a label that allows more than its own would be a hole. */
 static void judge_label(struct judge *j, const struct task *t)
 {
@@ -37,7 +44,7 @@ static void judge_label(struct judge *j, const struct task *t)
 		return;
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/attr/current", t->process->pid, t->tid);
 	read_label(path, label, sizeof(label));
-	if (label[0] && strcmp(label, own) && strncmp(label, "unconfined", 10))
+	if (label[0] && strcmp(label, own) && !confines_nothing(label))
 		judge_task(j, t, "security label", "run crbpf under the same label",
 			   "is confined as `%s', which is not carried yet", label);
 }
@@ -149,7 +156,7 @@ static bool is_our_label(const char *label)
 {
 	char own[256];
 
-	if (!label || !label[0] || !strncmp(label, "unconfined", strlen("unconfined")))
+	if (!label || !label[0] || confines_nothing(label))
 		return true;
 	read_label("/proc/thread-self/attr/current", own, sizeof(own));
 	return !strcmp(label, own);

@@ -62,11 +62,20 @@ struct chunk {
 	uint64_t sum;
 };
 
+/* A large piece of a range that has its place before it is read: page-extent.c */
+struct extent {
+	struct page_sink *sink;
+	struct page_range range;
+	struct page_part part;
+	uint64_t sum;
+};
+
 struct page_pump {
 	struct dump *d;
 	size_t page_size, chunk_pages;
 	struct chunk slots[SLOTS];	/* chunk number N is in slot N % SLOTS */
-	char *buffers[SLOTS];	/* those not in use; taken from the end, where they are still warm */
+	/* those not in use; taken from the end, where they are still warm */
+	char *buffers[SLOTS + WORKERS_MAX];
 	size_t n_buffers;
 	pthread_t threads[WORKERS_MAX];	/* besides the caller's */
 	size_t n_workers, n_started;
@@ -77,6 +86,8 @@ struct page_pump {
 	size_t next_process, next_shared;
 	struct page_sink *sink;	/* whose ranges are handed out */
 	struct page_range rest;	/* what did not fit into the last chunk */
+	uint64_t looked_until;	/* where extents were looked for */
+	bool is_sparse;		/* and none was found */
 	enum pump_what what;
 	uint64_t first;		/* the first chunk of this run */
 	uint64_t next, published;	/* chunks handed out; chunks that have their place */
@@ -87,6 +98,16 @@ struct page_pump {
 int pump_next_chunk(struct page_pump *pump, struct chunk *chunk);
 /* Gives the runs of @chunk, whose turn it is, their place in the pagemap and the pages file. 0 or -errno. */
 int pump_publish(struct page_pump *pump, struct chunk *chunk);
+/* The same of one run. */
+int pump_publish_run(struct page_pump *pump, struct page_sink *sink, const struct run *run);
+/* Can an extent be taken once all chunks handed out are published? */
+bool pump_has_extent(struct page_pump *pump);
+/* Takes it, publishes it, and holds its sink. Returns 0 or -errno. */
+int pump_take_extent(struct page_pump *pump, struct extent *ret);
+/* Stores it, by way of @buffer if need be; the lock is not held. Returns 0 or -errno. */
+int pump_store_extent(struct extent *extent, char *buffer, struct error *err);
+/* Is a page nothing but zeroes? */
+bool page_is_zero(const char *page, size_t size);
 /* Lets go of a sink; the last to do so finishes its files. */
 void sink_release(struct page_pump *pump, struct page_sink *sink);
 

@@ -108,6 +108,7 @@ static int next_sink(struct page_pump *pump)
 		page_source_shared(&sink->source, shared->fd, shared->size);
 	}
 	pump->sink = sink;
+	pump->looked_until = 0;
 	return ret ?: sink_open(pump, sink, number) ?: 1;
 }
 
@@ -173,6 +174,21 @@ int pump_next_chunk(struct page_pump *pump, struct chunk *chunk)
 	return 1;
 }
 
+int pump_publish_run(struct page_pump *pump, struct page_sink *sink, const struct run *run)
+{
+	int ret;
+
+	if (sink->count && sink->start + sink->count * pump->page_size == run->start &&
+	    sink->count + run->count <= UINT32_MAX) {
+		sink->count += run->count;
+		return 0;
+	}
+	ret = sink_add(sink, &pump->err);
+	sink->start = run->start;
+	sink->count = run->count;
+	return ret;
+}
+
 int pump_publish(struct page_pump *pump, struct chunk *chunk)
 {
 	struct page_sink *sink = chunk->sink;
@@ -180,17 +196,8 @@ int pump_publish(struct page_pump *pump, struct chunk *chunk)
 	int ret = 0;
 
 	for (size_t i = 0; i < chunk->n_runs && !ret; i++) {
-		const struct run *run = &chunk->runs[i];
-
-		pages += run->count;
-		if (sink->count && sink->start + sink->count * pump->page_size == run->start &&
-		    sink->count + run->count <= UINT32_MAX) {
-			sink->count += run->count;
-			continue;
-		}
-		ret = sink_add(sink, &pump->err);
-		sink->start = run->start;
-		sink->count = run->count;
+		pages += chunk->runs[i].count;
+		ret = pump_publish_run(pump, sink, &chunk->runs[i]);
 	}
 	chunk->part = page_store_assign(&sink->store, pages * pump->page_size, pump->n_started);
 	if (sink->is_shared) {

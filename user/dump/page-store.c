@@ -5,19 +5,31 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <linux/userfaultfd.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "lib/clock.h"
+
 /* include/uapi/linux/userfaultfd.h since Linux 5.11 */
 #ifndef UFFD_USER_MODE_ONLY
 #define UFFD_USER_MODE_ONLY 1
 #endif
+/* include/uapi/asm-generic/mman-common.h since Linux 6.1 */
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
 
 /* So much is the file made larger at a time: a mapping ends where its file does. */
-#define GROWTH (64ull << 20)
+#define GROWTH	 (64ull << 20)
+/* Several times of what small pages take, per MiB: memory is fragmented, if it happens often. */
+#define SLOW_NS	 3000000ull
+#define SLOW_MAX 3
+/* With larger ones (of large small pages) too much would be made at a time. */
+#define HUGE_MOST (16ull << 20)
 
 void page_store_init(struct page_store *store, int fd)
 {
@@ -40,20 +52,41 @@ int page_store_deinit(struct page_store *store)
 	return ret;
 }
 
-/* That there is none is no failure: the file is written then. */
-static void open_userfault(struct page_store *store)
+static int open_userfault(void)
 {
 	struct uffdio_api api = { .api = UFFD_API };
+	int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
+
+	if (fd >= 0 && ioctl(fd, UFFDIO_API, &api)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static uint64_t huge_size(void)
+{
+	int fd = open("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size", O_RDONLY | O_CLOEXEC);
+	char text[32] = "";
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	uint64_t size;
+
+	if (fd >= 0)
+		close(fd);
+	size = n > 0 ? strtoull(text, NULL, 10) : 0;
+	return size <= HUGE_MOST ? size : 0;
+}
+
+/* What it has not got is no failure: the file is written then. */
+static void look_at(struct page_store *store)
+{
 	struct statfs fs;
 
-	store->is_tried = true;
+	store->is_looked_at = true;
 	if (fstatfs(store->fd, &fs) || fs.f_type != TMPFS_MAGIC)
 		return;
-	store->userfault = (int)syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
-	if (store->userfault < 0 || !ioctl(store->userfault, UFFDIO_API, &api))
-		return;
-	close(store->userfault);
-	store->userfault = -1;
+	store->userfault = open_userfault();
+	store->huge = huge_size();
 }
 
 struct page_part page_store_assign(struct page_store *store, uint64_t bytes, bool is_busy)
@@ -61,13 +94,60 @@ struct page_part page_store_assign(struct page_store *store, uint64_t bytes, boo
 	struct page_part part = { .offset = store->end };
 
 	store->end += bytes;
-	if (is_busy && !store->is_tried)
-		open_userfault(store);
-	if (store->userfault >= 0 && store->size < store->end &&
+	if (is_busy && !store->is_looked_at)
+		look_at(store);
+	if ((store->userfault >= 0 || store->huge) && store->size < store->end &&
 	    !ftruncate(store->fd, (off_t)(store->end + GROWTH)))
 		store->size = store->end + GROWTH;
 	part.may_map = store->size >= store->end;
 	return part;
+}
+
+uint64_t page_store_gap(struct page_store *store)
+{
+	if (!store->is_looked_at)
+		look_at(store);
+	return store->huge ? (store->huge - store->end % store->huge) % store->huge : 0;
+}
+
+/* Huge pages are made of small ones: one each will do. */
+static int make_huge(const struct page_store *store, char *at, uint64_t offset, uint64_t bytes)
+{
+	for (uint64_t done = 0; done < bytes; done += store->huge)
+		if (pwrite(store->fd, "", 1, (off_t)(offset + done)) != 1)
+			return -errno;
+	at = mmap(at, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, store->fd,
+		  (off_t)offset);
+	return at == MAP_FAILED || madvise(at, bytes, MADV_COLLAPSE) ? -errno : 0;
+}
+
+char *page_store_map_huge(struct page_store *store, uint64_t offset, uint64_t bytes)
+{
+	long long start = clock_ns();
+	char *room, *at;
+	uint64_t before;
+
+	if (!store->huge || bytes % store->huge || offset % store->huge ||
+	    __atomic_load_n(&store->n_slow, __ATOMIC_RELAXED) >= SLOW_MAX)
+		return NULL;
+	room = mmap(NULL, bytes + store->huge, PROT_NONE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (room == MAP_FAILED)
+		return NULL;
+	before = (store->huge - (uintptr_t)room % store->huge) % store->huge;
+	at = room + before;
+	if (make_huge(store, at, offset, bytes)) {
+		__atomic_store_n(&store->n_slow, SLOW_MAX, __ATOMIC_RELAXED);
+		munmap(room, bytes + store->huge);
+		return NULL;
+	}
+	if (before)
+		munmap(room, before);
+	if (before < store->huge)
+		munmap(at + bytes, store->huge - before);
+	if (clock_ns() - start > (long long)(SLOW_NS * (bytes >> 20)))
+		__atomic_fetch_add(&store->n_slow, 1, __ATOMIC_RELAXED);
+	return at;
 }
 
 static int put_by_writing(struct page_store *store, struct iovec *iov, size_t n, uint64_t offset)

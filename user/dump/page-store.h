@@ -20,7 +20,9 @@ struct error;
 struct page_store {
 	int fd;			/* owned */
 	int userfault;		/* -1: the file can only be written */
-	bool is_tried;		/* to have a userfault */
+	uint64_t huge;		/* bytes of a huge page; 0: it is to have none */
+	unsigned int n_slow;	/* how often huge pages took too long; atomic */
+	bool is_looked_at;	/* for userfault and huge */
 	uint64_t end;		/* bytes of the file that are assigned to writers */
 	uint64_t size;		/* its size, while it is not less than end */
 	pthread_mutex_t writing;
@@ -39,6 +41,13 @@ struct page_part {
 
 /* Assigns the next @bytes. @is_busy: others write too. Not by two threads at once. */
 struct page_part page_store_assign(struct page_store *store, uint64_t bytes, bool is_busy);
+/* Bytes from its assigned end to where a huge page can begin. */
+uint64_t page_store_gap(struct page_store *store);
+/*
+ * Maps @bytes from @offset on, assigned and never written, as huge pages, for kernel and caller
+ * to write into; the caller unmaps them. NULL: to be had by page_store_put only.
+ */
+char *page_store_map_huge(struct page_store *store, uint64_t offset, uint64_t bytes);
 /* Puts @iovs, whole pages (changed by it), to where they belong. Returns 0 or -errno. */
 int page_store_put(struct page_store *store, const struct page_part *part, struct iovec *iovs,
 		   size_t n);

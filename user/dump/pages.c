@@ -13,7 +13,7 @@
 /* Chunks that one thread does alone before it calls for help: most dumps are smaller. */
 #define ALONE 4
 
-static int slot_create(struct page_pump *pump, struct chunk *chunk)
+static int buffer_create(struct page_pump *pump)
 {
 	char *buffer = mmap(NULL, CHUNK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 			    -1, 0);
@@ -23,6 +23,11 @@ static int slot_create(struct page_pump *pump, struct chunk *chunk)
 	/* each byte is copied twice: fewer misses of the TLB; without huge pages it works as well */
 	madvise(buffer, CHUNK_BYTES, MADV_HUGEPAGE);
 	pump->buffers[pump->n_buffers++] = buffer;
+	return 0;
+}
+
+static int slot_create(struct page_pump *pump, struct chunk *chunk)
+{
 	chunk->runs = calloc(pump->chunk_pages, sizeof(*chunk->runs));
 	chunk->iovs = calloc(pump->chunk_pages, sizeof(*chunk->iovs));
 	return chunk->runs && chunk->iovs ? 0 : -ENOMEM;
@@ -40,13 +45,13 @@ int page_pump_create(struct page_pump **ret, struct error *err)
 	pump->n_workers = cpus < 1 ? 1 : cpus > WORKERS_MAX ? WORKERS_MAX : (size_t)cpus;
 	pthread_mutex_init(&pump->lock, NULL);
 	pthread_cond_init(&pump->changed, NULL);
-	for (size_t i = 0; i < SLOTS; i++)
-		if (slot_create(pump, &pump->slots[i])) {
+	for (size_t i = 0; i < SLOTS + pump->n_workers; i++)
+		if (buffer_create(pump) || (i < SLOTS && slot_create(pump, &pump->slots[i]))) {
 			page_pump_destroy(pump);
 			return fail(err, ENOMEM, "cannot allocate buffers");
 		}
 	/* the one that is used in any case is touched before the freeze */
-	memset(pump->buffers[SLOTS - 1], 0, CHUNK_BYTES);
+	memset(pump->buffers[pump->n_buffers - 1], 0, CHUNK_BYTES);
 	*ret = pump;
 	return 0;
 }
@@ -68,7 +73,7 @@ void page_pump_destroy(struct page_pump *pump)
 
 /* --- the work on one chunk, without the lock --- */
 
-static bool is_zero(const char *page, size_t size)
+bool page_is_zero(const char *page, size_t size)
 {
 	const uint64_t *word = (const uint64_t *)page;
 
@@ -100,7 +105,7 @@ static void drop_zeroes(struct chunk *chunk, size_t size)
 		const struct page_range *range = &chunk->ranges[i];
 
 		for (uint64_t at = range->start; at < range->end; at += size, content += size)
-			if (range->keep_zeroes || !is_zero(content, size))
+			if (range->keep_zeroes || !page_is_zero(content, size))
 				keep_page(chunk, at, content, size);
 	}
 }
@@ -215,6 +220,30 @@ static void call_for_help(struct page_pump *pump)
 		pump->n_started++;
 }
 
+/* Takes an extent: its place in the pages file is settled already. */
+static void run_extent(struct page_pump *pump)
+{
+	struct extent extent = { 0 };
+	struct error err = { 0 };
+	char *buffer;
+
+	if (interrupt_check(&pump->d->interrupt, &pump->err) || pump_take_extent(pump, &extent))
+		return;
+	if (!pump->n_started)
+		call_for_help(pump);
+	buffer = pump->buffers[--pump->n_buffers];
+	pthread_mutex_unlock(&pump->lock);
+	pump_store_extent(&extent, buffer, &err);
+	pthread_mutex_lock(&pump->lock);
+	if (err.code) {
+		fail_in(&err, "process %d", extent.sink->source.process->pid);
+		pump_fail(pump, &err);
+	}
+	extent.sink->sum += extent.sum;
+	pump->buffers[pump->n_buffers++] = buffer;
+	sink_release(pump, extent.sink);
+}
+
 /* Whatever is to be done next, until all is done: what comes first in order goes first. */
 static void *work(void *arg)
 {
@@ -224,10 +253,13 @@ static void *work(void *arg)
 	while (!pump->err.code) {
 		struct chunk *first = &pump->slots[pump->published % SLOTS];
 		struct chunk *free_slot = &pump->slots[pump->next % SLOTS];
+		bool has_extent = !pump->is_exhausted && pump_has_extent(pump);
 
 		if (pump->published < pump->next && first->state == CHUNK_READY)
 			finish_chunk(pump, first);
-		else if (!pump->is_exhausted && free_slot->state == CHUNK_FREE)
+		else if (has_extent && pump->published == pump->next)
+			run_extent(pump);
+		else if (!has_extent && !pump->is_exhausted && free_slot->state == CHUNK_FREE)
 			begin_chunk(pump, free_slot);
 		else if (pump->is_exhausted && pump->published == pump->next)
 			break;

@@ -78,36 +78,33 @@ int pump_take_extent(struct page_pump *pump, struct extent *ret)
 	return 0;
 }
 
-/* By way of a buffer: the @bytes of @extent from @done on. */
+/* Reads the @bytes of @extent from @done on: into a buffer, or the file itself. */
+static int read_step(struct extent *extent, uint64_t done, uint64_t bytes, char *to,
+		     struct error *err)
+{
+	const struct page_source *src = &extent->sink->source;
+	struct page_range range = extent->range;
+
+	range.start += done;
+	range.end = range.start + bytes;
+	if (page_source_read(src, &range, 1, to, err))
+		return fail_in(err, "process %d", src->process->pid);
+	extent->sum += image_pages_sum(to, bytes, extent->part.offset + done);
+	return 0;
+}
+
+/* By way of a buffer. */
 static int store_step(struct extent *extent, uint64_t done, uint64_t bytes, char *buffer,
 		      struct error *err)
 {
 	struct page_part part = { extent->part.offset + done, extent->part.may_map };
-	struct page_range range = extent->range;
 	struct iovec iov = { buffer, bytes };
-	int ret;
+	int ret = read_step(extent, done, bytes, buffer, err);
 
-	range.start += done;
-	range.end = range.start + bytes;
-	if (page_source_read(&extent->sink->source, &range, 1, buffer, err))
-		return err->code;
-	extent->sum += image_pages_sum(buffer, bytes, part.offset);
+	if (ret)
+		return ret;
 	ret = page_store_put(&extent->sink->store, &part, &iov, 1);
 	return ret ? fail(err, ret, "pages-%u.img: cannot write it", extent->sink->pages_id) : 0;
-}
-
-/* The same straight into the file, which is mapped at @at. */
-static int map_step(struct extent *extent, uint64_t done, uint64_t bytes, char *at,
-		    struct error *err)
-{
-	struct page_range range = extent->range;
-
-	range.start += done;
-	range.end = range.start + bytes;
-	if (page_source_read(&extent->sink->source, &range, 1, at, err))
-		return err->code;
-	extent->sum += image_pages_sum(at, bytes, extent->part.offset + done);
-	return 0;
 }
 
 int pump_store_extent(struct extent *extent, char *buffer, struct error *err)
@@ -123,13 +120,11 @@ int pump_store_extent(struct extent *extent, char *buffer, struct error *err)
 		if (bytes > STEP)
 			bytes = STEP;
 		if (at && done >= gap)
-			ret = map_step(extent, done, bytes, at + (done - gap), err);
+			ret = read_step(extent, done, bytes, at + (done - gap), err);
 		else
 			ret = store_step(extent, done, bytes, buffer, err);
 	}
 	if (at)
 		munmap(at, EXTENT);
-	if (ret && !err->code)
-		fail(err, ret, "cannot store pages");
 	return ret;
 }

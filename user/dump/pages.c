@@ -235,10 +235,8 @@ static void run_extent(struct page_pump *pump)
 	pthread_mutex_unlock(&pump->lock);
 	pump_store_extent(&extent, buffer, &err);
 	pthread_mutex_lock(&pump->lock);
-	if (err.code) {
-		fail_in(&err, "process %d", extent.sink->source.process->pid);
+	if (err.code)
 		pump_fail(pump, &err);
-	}
 	extent.sink->sum += extent.sum;
 	pump->buffers[pump->n_buffers++] = buffer;
 	sink_release(pump, extent.sink);

@@ -9,6 +9,7 @@
 #define MIB	(1ul << 20)
 #define STACK	(4 * MIB)
 #define GAP	(3 * MIB)	/* so that runs end inside of what is read at once */
+#define VERY	(96 * MIB)	/* such a range has its place in the image before it is read */
 
 enum { PLAIN, READ_ONLY, NO_ACCESS, LOCKED, HUGE_PAGES, SPARSE, OF_CHILD, N };
 
@@ -116,7 +117,7 @@ int main(void)
 	struct area areas[N] = {};
 
 	for (int i = 0; i < OF_CHILD; i++) {
-		areas[i] = map(i == SPARSE ? 5 * GAP : GAP + i * page);
+		areas[i] = map(i == PLAIN ? VERY : i == SPARSE ? 5 * GAP : GAP + i * page);
 		if (i == LOCKED && mlock(areas[i].at, areas[i].size) && errno != ENOMEM)
 			subject_need(errno == EPERM, "mlock: %m");
 		if (i == HUGE_PAGES)

@@ -74,7 +74,7 @@ def test_large_on_tmpfs(case):
     try:
         subject = os.path.join(case.settings.output, 'selftests/mem_large')
         pid, options = subjects.start(case, subject)
-        for n in range(3):
+        for n in range(2):
             images = os.path.join(directory, str(n))
             os.mkdir(images)
             case.dump(pid, '--leave-running', *options, images=images)

@@ -96,9 +96,11 @@ long regs_rewind_syscall(struct regs *regs);
  * makes the result -ERESTARTNOHAND, so that the kernel (or regs_rewind_syscall)
  * executes it again, unless a handler runs first; or (arm64) makes the registers
  * those of before the call. False: it did not end so, a signal is pending, or the
- * kernel hides the arguments (arm64 under Linux 7.2).
+ * kernel hides the first argument (arm64 under Linux 7) and nobody has told it.
  */
 bool regs_repeat_syscall(struct regs *regs);
+/* The first argument of that call, as record_marks has it. Means nothing where the registers show it. */
+void regs_tell_first(struct regs *regs, __u64 first);
 /* Changes an argument of the call that regs_syscall_nr tells, which is to be executed again. */
 void regs_set_syscall_arg(struct regs *regs, unsigned int n, __u64 value);
 /* The call that was to be restarted is over: the thread goes on behind it with @result. */

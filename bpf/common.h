@@ -36,6 +36,7 @@ extern struct record_control control;
 struct view {
 	__u64 task, signal, file, inode;
 	__u64 flight; /* the file in flight in the queue of @file */
+	__u64 regs;   /* of user space, where record_marks wants something of them */
 	__u64 caller_ns, task_ns;
 	__u32 caller_level, task_level;
 	__u32 tgid, tid; /* as the caller sees them */

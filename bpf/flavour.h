@@ -91,6 +91,11 @@ struct sem_undo_list___sysv {
 	struct list_head list_proc;
 };
 
+/* The first argument of a call, which on arm64 its result takes the place of. */
+struct pt_regs___arm64 {
+	__u64 orig_x0;
+};
+
 /* mm.flags was a word until 6.17 wrapped it in mm_flags_t */
 struct mm_struct___word {
 	unsigned long flags;

@@ -110,6 +110,8 @@ struct record_keys {
 struct record_marks {
 	__u64 thread_flags;	/* TIF_* that it has and crbpf has not */
 	__u64 xfeatures;	/* x86: states that the process may use (ARCH_GET_XCOMP_PERM); 0 unknown */
+	__u64 first_argument;	/* arm64: of the call it is in, or was in last, whatever came of it */
+	__u64 has_first_argument;
 };
 
 /* Kernel fields of a sleeping call; which member counts, the call's number says. */

@@ -228,6 +228,8 @@ int crbpf_task(struct bpf_iter__task *ctx)
 		return 0;
 	if (!turn_to(task))
 		return 0;
+	if (bpf_core_field_exists(struct pt_regs___arm64, orig_x0))
+		view.regs = as_number(bpf_task_pt_regs(task));
 	stream_begin(view.task, 0);
 	if (show_task())
 		return 1;

@@ -110,11 +110,16 @@ int task_marks(void)
 {
 	struct task_struct___entry *own = (void *)bpf_get_current_task();
 	struct task_struct___entry *task = (void *)viewed_task();
+	struct pt_regs___arm64 *regs = (void *)view.regs;
 	struct record_marks *r = &task_now.marks;
 
 	r->xfeatures = permitted_states();
 	if (bpf_core_field_exists(task->thread_info.flags))
 		r->thread_flags = BPF_CORE_READ(task, thread_info.flags) &
 				  ~BPF_CORE_READ(own, thread_info.flags);
+	if (bpf_core_field_exists(regs->orig_x0)) {
+		r->first_argument = BPF_CORE_READ(regs, orig_x0);
+		r->has_first_argument = 1;
+	}
 	return 0;
 }

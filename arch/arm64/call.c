@@ -47,8 +47,8 @@ static bool has_signal(pid_t tid)
 	return !f || (pending & ~blocked);
 }
 
-/* The first argument with which the thread, right behind an svc, made call @nr. */
-static bool read_first(pid_t tid, int nr, __u64 *ret_first)
+/* The first argument with which the thread, right behind an svc, made call @nr. Returns 0: failed. */
+static enum first_argument read_first(pid_t tid, int nr, __u64 *ret_first)
 {
 	const int none = -1;
 	unsigned long long first = 0;
@@ -61,9 +61,10 @@ static bool read_first(pid_t tid, int nr, __u64 *ret_first)
 		n = f ? fscanf(f, "%ld %llx", &shown, &first) : 0;
 	}
 	*ret_first = first;
+	if (regset_set(tid, NT_ARM_SYSTEM_CALL, &none, sizeof(none)) || n != 2 || shown != nr)
+		return 0;
 	/* Linux 7 shows the result there: no call's first argument is that number. */
-	return regset_set(tid, NT_ARM_SYSTEM_CALL, &none, sizeof(none)) == 0 && n == 2 &&
-	       shown == nr && (long)first != -EINTR;
+	return (long)first == -EINTR ? FIRST_HIDDEN : FIRST_KNOWN;
 }
 
 static bool is_svc(pid_t tid, __u64 pc)
@@ -83,9 +84,10 @@ static void find_call(pid_t tid, const struct user_regs_struct *gp, struct call 
 	if (is_svc(tid, gp->pc)) {
 		ret->nr = nr;
 	} else if ((long)gp->regs[0] == -EINTR && nr >= 0 && is_svc(tid, gp->pc - sizeof(__u32)) &&
-		   !has_signal(tid) && read_first(tid, nr, &ret->first)) {
-		ret->nr = nr;
-		ret->is_interrupted = 1;
+		   !has_signal(tid)) {
+		ret->is_interrupted = read_first(tid, nr, &ret->first);
+		if (ret->is_interrupted)
+			ret->nr = nr;
 	}
 }
 

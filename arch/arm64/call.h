@@ -11,8 +11,8 @@
  *
  * A call that ended with -EINTR is not rewound and has lost its first argument to
  * the result; no regset shows orig_x0. But /proc/TID/syscall prints it for a thread
- * that is in a call, and which call that is, a tracer may say. (Linux 6.1 to 6.12;
- * 7.2 prints x0: there such a call cannot be made again.)
+ * that is in a call, and which call that is, a tracer may say. Linux 7 prints x0
+ * there: then only who reads the kernel's memory can tell (regs_tell_first).
  */
 
 #include <linux/types.h>
@@ -24,9 +24,11 @@ struct regset;
 /* What stands in the set NT_ARM_SYSTEM_CALL of a struct regs, instead of the kernel's 4 bytes. */
 struct call {
 	__s32 nr;             /* the call it is in, at, or right behind with -EINTR; -1: none */
-	__u32 is_interrupted; /* right behind with -EINTR, and @first is known */
+	__u32 is_interrupted; /* right behind with -EINTR, no handler will run: enum first_argument */
 	__u64 first;          /* its first argument */
 };
+
+enum first_argument { FIRST_KNOWN = 1, FIRST_HIDDEN };
 
 int call_get(pid_t tid, struct regset *set);
 /* A thread whose registers are set is in no call: nothing is to be restarted in its place. */

@@ -6,6 +6,11 @@
 
 #define ERESTARTNOHAND 514 /* include/linux/errno.h of the kernel */
 
+/* It is in rdi still. */
+void regs_tell_first(struct regs *regs, __u64 first)
+{
+}
+
 bool regs_repeat_syscall(struct regs *regs)
 {
 	struct user_regs_struct *gp = regs->set[0].data;

@@ -30,6 +30,8 @@ static void repeat_call(struct freezer *f, const struct frozen_task *task)
 
 	if (regs_get_general(&regs, task->tid, NULL))
 		return;
+	if (task->has_first_argument)
+		regs_tell_first(&regs, task->first_argument);
 	if (call_was_interrupted(&regs) && regs_repeat_syscall(&regs)) {
 		long long deadline = task->deadline_ns;
 
@@ -52,6 +54,16 @@ void freezer_set_deadline(struct freezer *f, pid_t tid, long long deadline_ns)
 
 	if (at)
 		f->tasks[at - 1].deadline_ns = deadline_ns;
+}
+
+void freezer_tell_first(struct freezer *f, pid_t tid, uint64_t first)
+{
+	uint32_t at = ids_get(&f->task_index, (uint64_t)tid);
+
+	if (at) {
+		f->tasks[at - 1].first_argument = first;
+		f->tasks[at - 1].has_first_argument = true;
+	}
 }
 
 void freezer_ask_deadlines(struct freezer *f, long long (*ask)(void *arg, pid_t tid), void *arg)

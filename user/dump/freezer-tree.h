@@ -21,6 +21,8 @@ struct frozen_task {
 	pid_t tid, pid;
 	enum frozen_state state;
 	long long deadline_ns;	/* of the call that its stop ended; 0: not known */
+	uint64_t first_argument;	/* of that call */
+	bool has_first_argument;
 };
 
 struct frozen_process {

@@ -17,6 +17,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct error;
@@ -43,7 +44,9 @@ int freezer_create(struct freezer **ret, pid_t root, struct log *log, struct err
 int freezer_freeze(struct freezer *f, unsigned int timeout, struct error *err);
 /* The call in which thread @tid was stopped is to end at this moment of CLOCK_MONOTONIC, at the latest. */
 void freezer_set_deadline(struct freezer *f, pid_t tid, long long deadline_ns);
-/* The same, asked for when it is needed: 0 if it is not known. */
+/* What that call's first argument was (struct record_marks). */
+void freezer_tell_first(struct freezer *f, pid_t tid, uint64_t first);
+/* The moment, asked for when it is needed: 0 if it is not known. */
 void freezer_ask_deadlines(struct freezer *f, long long (*ask)(void *arg, pid_t tid), void *arg);
 /* @pid, a child of somebody in the tree, is no part of it. Before freezer_freeze. Returns 0 or -errno. */
 int freezer_ignore(struct freezer *f, pid_t pid);

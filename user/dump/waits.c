@@ -122,9 +122,13 @@ void waits_match(struct dump *d)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; d->waits && i < d->snap.n_tasks; i++) {
+	for (size_t i = 0; i < d->snap.n_tasks; i++) {
 		struct task *t = &d->snap.tasks[i];
 
+		if (t->rec->marks.has_first_argument)
+			freezer_tell_first(d->freezer, t->tid, t->rec->marks.first_argument);
+		if (!d->waits)
+			continue;
 		t->wake_ns = deadline_of(d->waits, t->rec);
 		if (t->wake_ns)
 			freezer_set_deadline(d->freezer, t->tid, (long long)t->wake_ns);

@@ -116,6 +116,8 @@ static void leave_rseq(struct task *t)
 
 int dump_rewind(struct dump *d, struct task *t)
 {
+	if (t->rec->marks.has_first_argument)
+		regs_tell_first(&t->regs, t->rec->marks.first_argument);
 	if (call_was_interrupted(&t->regs) && next_handler(t) < 0 &&
 	    regs_repeat_syscall(&t->regs) && t->wake_ns)
 		call_shorten(&t->regs, (long long)t->wake_ns - dump_clock(d, CLOCK_MONOTONIC));

@@ -54,7 +54,8 @@ int main(void)
 	subject_ready();
 	subject_wait_restored();
 
-	subject_check(state(pid) == 'T', "its state is %c", state(pid));
+	/* Let go, it stops again: that takes a moment. */
+	subject_check(subject_await(state(pid) == 'T'), "its state is %c", state(pid));
 	subject_sleep(50);
 	subject_check(counts->leader == before.leader && counts->thread == before.thread,
 		      "it ran while it was stopped");

@@ -27,6 +27,8 @@ struct remap {
 	} how;
 	uint32_t id;
 	bool is_checked; /* size, mode and build id were found right */
+	uint32_t dev;    /* where a ghost that was made again had been: as images have it */
+	uint64_t ino;
 };
 
 /* Writes the inode that @fd stands for (any open mode, O_PATH too) as ghost @id. Returns 0 or
@@ -41,5 +43,7 @@ uint64_t ghost_bytes(const char *proc);
  * its fd: with its flags if a process has it, else with O_PATH. No name stays.
  */
 int ghost_open(struct restore *r, uint32_t id);
+/* A descriptor, the caller's, of the ghost that was this inode; -ENOENT if there is none. */
+int ghost_dup(const struct restore *r, uint32_t dev, uint64_t ino);
 
 #endif

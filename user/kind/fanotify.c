@@ -18,6 +18,7 @@
 #include "fh.pb-c.h"
 #include "fsnotify.h"
 #include "fsnotify.pb-c.h"
+#include "ghost.h"
 #include "judge.h"
 #include "kind.h"
 #include "lib/err.h"
@@ -270,8 +271,11 @@ static int add_inode(struct restore *r, int fd, const FanotifyMarkEntry *mark)
 
 	if (!target && handle->path && *handle->path)
 		return add_at(r, fd, handle->path, mark, FAN_MARK_DONT_FOLLOW);
-	if (!target)
-		found = watch_open_handle(handle, mark->s_dev);
+	if (!target) {
+		found = ghost_dup(r, mark->s_dev, mark->ie->i_ino);
+		if (found < 0)
+			found = watch_open_handle(handle, mark->s_dev);
+	}
 	if (found < 0)
 		return fail(r->err, target ? 0 : found, "cannot find what one of its marks is on");
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", found);

@@ -20,6 +20,7 @@
 #include "fh.pb-c.h"
 #include "fsnotify.h"
 #include "fsnotify.pb-c.h"
+#include "ghost.h"
 #include "judge.h"
 #include "kind.h"
 #include "lib/err.h"
@@ -273,7 +274,10 @@ static int add_entry(struct restore *r, int fd, const InotifyWdEntry *wd)
 		return add_open(r, fd, target->fd, wd);
 	if (wd->f_handle->path && *wd->f_handle->path)
 		return add_watch(r, fd, wd->f_handle->path, wd, IN_DONT_FOLLOW);
-	found = watch_open_handle(wd->f_handle, wd->s_dev);
+	/* CRIU tells of a deleted file by its number alone. */
+	found = ghost_dup(r, wd->s_dev, wd->i_ino);
+	if (found < 0)
+		found = watch_open_handle(wd->f_handle, wd->s_dev);
 	if (found < 0)
 		return fail(r->err, found, "cannot find inode %llu, which watch %u is on",
 			    (unsigned long long)wd->i_ino, wd->wd);

@@ -304,6 +304,16 @@ static void ghost_deinit(struct ghost *g)
 	free(g->temp);
 }
 
+static void note_inode(struct new_file *f, const GhostFileEntry *entry)
+{
+	struct remap *remap = f->data;
+
+	if (entry->has_dev && entry->has_ino) {
+		remap->dev = entry->dev;
+		remap->ino = entry->ino;
+	}
+}
+
 int ghost_open(struct restore *r, uint32_t id)
 {
 	struct ghost g = {.id = id, .fd = -1};
@@ -324,9 +334,27 @@ int ghost_open(struct restore *r, uint32_t id)
 	if (!rc && S_ISDIR(g.entry->mode))
 		rc = name_directory(r, &g, name);
 	for (size_t i = 0; i < r->n_files && !rc; i++)
-		if (is_of_ghost(r->files[i], id) && r->files[i]->fd < 0)
-			rc = g.temp ? open_named(r, &g, r->files[i])
-				    : open_nameless(r, &g, r->files[i]);
+		if (is_of_ghost(r->files[i], id)) {
+			note_inode(r->files[i], g.entry);
+			if (r->files[i]->fd < 0)
+				rc = g.temp ? open_named(r, &g, r->files[i])
+					    : open_nameless(r, &g, r->files[i]);
+		}
 	ghost_deinit(&g);
 	return rc;
+}
+
+int ghost_dup(const struct restore *r, uint32_t dev, uint64_t ino)
+{
+	for (size_t i = 0; i < r->n_files; i++) {
+		const struct remap *remap = r->files[i]->data;
+		int fd;
+
+		if (r->files[i]->entry->type != FD_TYPES__REG || r->files[i]->fd < 0 || !remap ||
+		    remap->how != REMAP_GHOST || !ino || remap->ino != ino || remap->dev != dev)
+			continue;
+		fd = fcntl(r->files[i]->fd, F_DUPFD_CLOEXEC, 0);
+		return fd < 0 ? -errno : fd;
+	}
+	return -ENOENT;
 }

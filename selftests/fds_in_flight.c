@@ -12,18 +12,24 @@
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 
-enum { CHILD, REAPED, INOTIFY, SEMAPHORE, TIMER, SIGNALS, EPOLL, FDS };
+enum { CHILD, REAPED, SEMAPHORE, SIGNALS, INOTIFY, TIMER, EPOLL, FDS };
+
+/* CRIU does not find the others, nor what epoll watches, by numbers that nobody has. */
+static int sent(void)
+{
+	return subject_through_criu() ? INOTIFY : FDS;
+}
 
 static void send_away(int to, const int fds[FDS])
 {
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(FDS * sizeof(int))] = {0};
 	struct iovec iov = {(char[]){"x"}, 1};
 	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
-			     .msg_controllen = sizeof(control)};
+			     .msg_controllen = CMSG_SPACE(sent() * sizeof(int))};
 	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
 
-	*c = (struct cmsghdr){CMSG_LEN(FDS * sizeof(int)), SOL_SOCKET, SCM_RIGHTS};
-	memcpy(CMSG_DATA(c), fds, FDS * sizeof(int));
+	*c = (struct cmsghdr){CMSG_LEN(sent() * sizeof(int)), SOL_SOCKET, SCM_RIGHTS};
+	memcpy(CMSG_DATA(c), fds, sent() * sizeof(int));
 	subject_need(sendmsg(to, &msg, MSG_DONTWAIT) == 1, "sendmsg: %m");
 	for (int i = 0; i < FDS; i++)
 		close(fds[i]);
@@ -40,9 +46,9 @@ static bool receive(int from, int fds[FDS])
 	if (recvmsg(from, &msg, MSG_DONTWAIT) != 1)
 		return false;
 	c = CMSG_FIRSTHDR(&msg);
-	if (!c || c->cmsg_len != CMSG_LEN(FDS * sizeof(int)))
+	if (!c || c->cmsg_len != CMSG_LEN(sent() * sizeof(int)))
 		return false;
-	memcpy(fds, CMSG_DATA(c), FDS * sizeof(int));
+	memcpy(fds, CMSG_DATA(c), sent() * sizeof(int));
 	return true;
 }
 
@@ -70,22 +76,25 @@ static int make_signals(void)
 static void check(const int fds[FDS], pid_t child)
 {
 	struct signalfd_siginfo info = {};
+	bool all = sent() == FDS;
 	uint64_t count = 0;
 
 	subject_check(pidfd_target(fds[CHILD]) == child, "pidfd of %d", pidfd_target(fds[CHILD]));
-	subject_check(watched(fds[EPOLL], 0) == 0, "epoll tells something");
+	subject_check(!all || watched(fds[EPOLL], 0) == 0, "epoll tells something");
 	subject_check(pidfd_signal_(fds[CHILD], SIGKILL) == 0, "pidfd_send_signal: %m");
-	subject_check(watched(fds[EPOLL], 10000) == 9, "epoll does not tell its end");
+	subject_check(!all || watched(fds[EPOLL], 10000) == 9, "epoll does not tell its end");
 	subject_reap(child);
 	subject_check(pidfd_target(fds[REAPED]) == -1, "pidfd of %d", pidfd_target(fds[REAPED]));
-	expect(fds[INOTIFY], 1, IN_CREATE | IN_ISDIR, "first");
-	expect_none(fds[INOTIFY]);
-	mkdir("dir/second", 0700);
-	expect(fds[INOTIFY], 1, IN_CREATE | IN_ISDIR, "second");
+	if (all) {
+		expect(fds[INOTIFY], 1, IN_CREATE | IN_ISDIR, "first");
+		expect_none(fds[INOTIFY]);
+		mkdir("dir/second", 0700);
+		expect(fds[INOTIFY], 1, IN_CREATE | IN_ISDIR, "second");
+	}
 	subject_check(read(fds[SEMAPHORE], &count, 8) == 8 && count == 1, "semaphore: %d", (int)count);
 	subject_check(read(fds[SEMAPHORE], &count, 8) == 8 && count == 1, "semaphore: %d", (int)count);
 	subject_check(read(fds[SEMAPHORE], &count, 8) < 0, "it was more than 2");
-	subject_check(read(fds[TIMER], &count, 8) == 8 && count == 1, "timer: %d", (int)count);
+	subject_check(!all || (read(fds[TIMER], &count, 8) == 8 && count == 1), "timer: %d", (int)count);
 	kill(getpid(), SIGUSR2);
 	subject_check(read(fds[SIGNALS], &info, sizeof(info)) == sizeof(info) &&
 			      info.ssi_signo == SIGUSR2,

@@ -176,6 +176,15 @@ static inline bool subject_was_restored(void)
 	return subject_told("restored");
 }
 
+/*
+ * Is CRIU on the way (run.py --interop)? What it cannot dump or restore at all is left out then, for
+ * the rest to be proven. What it only loses is listed in interop.py.
+ */
+static inline bool subject_through_criu(void)
+{
+	return getenv("CRBPF_TEST_CRIU") != NULL;
+}
+
 /* Returns when the subject has been dumped and restored as often as is wanted. */
 static inline void subject_wait_restored(void)
 {

@@ -137,6 +137,7 @@ struct slot {
 	const struct item *item;
 	const struct file_record *rec;	/* perhaps that of its shape */
 	uint64_t file;			/* identity */
+	uint32_t tgid;			/* of whom it was shown */
 };
 
 static int compare_slots(const void *a, const void *b)
@@ -145,7 +146,9 @@ static int compare_slots(const void *a, const void *b)
 
 	if (x->table != y->table)
 		return x->table < y->table ? -1 : 1;
-	return x->fd < y->fd ? -1 : x->fd > y->fd;
+	if (x->fd != y->fd)
+		return x->fd < y->fd ? -1 : 1;
+	return x->tgid < y->tgid ? -1 : x->tgid > y->tgid;
 }
 
 /*
@@ -254,8 +257,11 @@ static int table_fill(struct snapshot *snap, struct fdtable *table, const struct
 	if (!table->fds)
 		return fail(err, ENOMEM, "cannot list the descriptors");
 	for (size_t i = 0; i < n; i++) {
-		struct fd *fd = &table->fds[i];
+		struct fd *fd = &table->fds[table->n_fds];
 
+		/* Running processes that share a table are all shown with it. */
+		if (i && slots[i].fd == slots[i - 1].fd && slots[i].tgid != slots[i - 1].tgid)
+			continue;
 		if (i && slots[i].fd == slots[i - 1].fd)
 			return fail(err, EAGAIN, "process %d: descriptor %u was seen twice",
 				    table->process->pid, slots[i].fd);
@@ -264,8 +270,8 @@ static int table_fill(struct snapshot *snap, struct fdtable *table, const struct
 		if (!fd->file)
 			return fail(err, EPROTO, "process %d: descriptor %u: wrong record",
 				    table->process->pid, fd->number);
+		table->n_fds++;
 	}
-	table->n_fds = n;
 	return 0;
 }
 
@@ -315,9 +321,9 @@ static struct slot slot_of(const struct snapshot *snap, const struct item *item)
 
 	if (head->type == RECORD_FILE_TWIN)
 		return (struct slot){ ids_get(tables, twin->files), twin->fd, twin->cloexec,
-				      item, rec, head->owner };
+				      item, rec, head->owner, twin->tgid };
 	return (struct slot){ ids_get(tables, rec->files), rec->fd, rec->cloexec,
-			      item, rec, head->owner };
+			      item, rec, head->owner, rec->tgid };
 }
 
 /* They come in the order of the tables, mostly. */

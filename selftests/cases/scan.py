@@ -177,6 +177,16 @@ def test_shown_twice(case):
             raise Failed(f'{how}: {tree}')
 
 
+def test_shared_table(case):
+    """Processes that share their descriptors are each shown with them, while they run."""
+    pid, _ = subjects.start(case, program(case, 'fd_sharing'))
+    tree, = scan_json(case, '--fds', '--pid', str(pid))['trees']
+    numbers = [f['fd'] for f in tree['descriptors'] if f['pid'] == pid]
+    if 'unseen' in tree or len(numbers) != len(set(numbers)) or not {0, 1, 2, 3, 4} <= set(numbers):
+        raise Failed(f'{numbers}: {tree}')
+    subjects.finish(case, pid)
+
+
 def test_ends(case):
     """Exit status: 2 for what is wrong in the call, and nothing on standard output."""
     for words in (['--frob'], ['--pid'], ['--pid', 'x'], ['--pid', '0'], ['--pid', '4194303'], ['12']):

@@ -42,9 +42,11 @@
 static bool memfd_claims(const struct file *f)
 {
 	const struct memfd_detail *detail = f->detail;
+	/* A scan is told no paths of files in flight; what else there is on that mount no call opens. */
+	bool has_no_path = f->carrier && !*f->path;
 
 	return f->rec->detail_type == DETAIL_MEMFD && detail && detail->is_internal &&
-	       !strncmp(f->path, "/memfd:", 7);
+	       (has_no_path || !strncmp(f->path, "/memfd:", 7));
 }
 
 static void memfd_judge(struct judge *j, struct file *f)

@@ -244,10 +244,12 @@ static void check(const struct sleeper *s, const char *who)
 	/*
 	 * A moment may pass while nobody can run, and how long a freeze lasts is the machine's
 	 * affair. A machine on which all stand still at times without being frozen cannot be
-	 * judged closer.
+	 * judged closer: what looked like a freeze may have been none.
 	 */
 	if (!is_shifted || subject_patience() > 1)
 		late = beyond(late, certain);
+	if (is_shifted && subject_patience() > 1 && late < 0)
+		late = late < -certain ? late + certain : 0;
 	subject_check(s->result == s->call->result, "%s (%s) returned %ld, not %ld", s->call->name, who,
 		      s->result, s->call->result);
 	subject_check(late > -within && late < within,

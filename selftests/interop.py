@@ -25,6 +25,8 @@ LIMITS = {
     'blocking_calls': [limit('sleeping calls end by EINTR', INTERRUPTED)],
     'creds_user': [limit('processes of another user want CAP_SYS_RESOURCE', by=FROM,
                          fails="Can't get rlimit")],
+    'deadline': [limit('what a deadline is', by=FROM, fails='does not say which deadline'),
+                 limit('what a deadline is', by=TO, fails='Inconsistent sched params')],
     'deleted_large': [limit('large deleted files only with --ghost-limit', by=FROM,
                             fails="Can't dump ghost file"),
                       limit('O_TMPFILE cannot be named any more', [r'a name for O_TMPFILE', 'named:'],

@@ -6,6 +6,8 @@
 #include "subject.h"
 #include "unix_address.h"
 
+#define SO_PASSPIDFD_ 76
+
 static int bound(int type, const char *path)
 {
 	struct sockaddr_un addr;
@@ -44,6 +46,7 @@ static void meet(const char *who, int type, const char *path, int server)
 
 int main(void)
 {
+	bool has_pidfds;
 	int stream[2], dgram[2], packet[2], half[2], child[2], type = 0, buf_size;
 	int listener, seq, receiver, abstract, unconnected;
 	socklen_t len = sizeof(int);
@@ -60,6 +63,9 @@ int main(void)
 	shutdown(half[0], SHUT_WR);
 	setsockopt(stream[0], SOL_SOCKET, SO_SNDBUF, &(int){50000}, sizeof(int));
 	setsockopt(stream[1], SOL_SOCKET, SO_PASSCRED, &(int){1}, sizeof(int));
+	/* CRIU does not know it, nor do kernels before 6.5. */
+	has_pidfds = !subject_through_criu() &&
+		     setsockopt(dgram[1], SOL_SOCKET, SO_PASSPIDFD_, &(int){1}, sizeof(int)) == 0;
 	getsockopt(stream[0], SOL_SOCKET, SO_SNDBUF, &buf_size, &len);
 	listener = bound(SOCK_STREAM, "listener");
 	seq = bound(SOCK_SEQPACKET, "seqpacket");
@@ -87,6 +93,9 @@ int main(void)
 		      "SO_SNDBUF is %d, was %d", type, buf_size);
 	subject_check(getsockopt(stream[1], SOL_SOCKET, SO_PASSCRED, &type, &len) == 0 && type == 1,
 		      "SO_PASSCRED is lost");
+	subject_check(!has_pidfds ||
+			      (getsockopt(dgram[1], SOL_SOCKET, SO_PASSPIDFD_, &type, &len) == 0 && type == 1),
+		      "SO_PASSPIDFD is lost");
 	len = sizeof(peer);
 	getsockopt(stream[0], SOL_SOCKET, SO_PEERCRED, &peer, &len);
 	subject_check(fcntl(dgram[0], F_GETFL) & O_NONBLOCK, "O_NONBLOCK is lost");

@@ -9,7 +9,7 @@ import re
 import signal
 import sys
 
-from case import Failed, Skipped, is_running, kill
+from case import Failed, Skipped, is_running, kill, read_file
 from harm import refused
 
 NO_NAMESPACE = 3
@@ -87,6 +87,22 @@ def test_outside(case):
         kill(impostor)
     if is_running(pid):
         raise Failed('something was restored')
+
+
+def test_outside_in_a_namespace(case):
+    """The target has a number in a namespace of its own: what counts is the one that crbpf sees."""
+    holder, _, target = start_holder(case, 0)
+    pid = case.spawn([sys.executable, '-c', HOLDER.replace('"made"', '"second"'), str(target)])
+    made = os.path.join(case.work, 'second')
+    fd, _ = case.await_true(lambda: os.path.exists(made) and read_file(made).split(), 20, 'a pidfd')
+    allow = '--external', f'pidfd[{target}]'
+    refused(case, [*case.dumper, 'dump', '-t', str(pid), '-D', case.new_images(), '--external',
+                   'pidfd[1]'], f'points at process {target}')
+    if case.restore(case.dump(pid, *allow), *allow) != pid:
+        raise Failed('restored with another pid')
+    info = read_file(f'/proc/{pid}/fdinfo/{fd}')
+    if not re.search(rf'^Pid:\t{target}$', info, re.M) or not re.search(r'^NSpid:.*\t1$', info, re.M):
+        raise Failed(f'it points at another process: {info}')
 
 
 def test_external_of_another_type(case):

@@ -25,9 +25,12 @@
 
 /* So much is the file made larger at a time: a mapping ends where its file does. */
 #define GROWTH	 (64ull << 20)
-/* Several times of what small pages take, per MiB: memory is fragmented, if it happens often. */
-#define SLOW_NS	 3000000ull
-#define SLOW_MAX 3
+/*
+ * What small pages take, per MiB. Huge ones take a third of it; longer if memory is fragmented,
+ * or processors are busy: all have to empty their lists of pages each time.
+ */
+#define SLOW_NS	 700000ull
+#define SLOW_MAX 2
 /* With larger ones (of large small pages) too much would be made at a time. */
 #define HUGE_MOST (16ull << 20)
 

@@ -3,6 +3,7 @@
  * One descriptor of every kind, three times over: queued in a Unix socket while nobody has it open;
  * duplicated; and had by a child that was forked and by one that shares the table. Each keeps its
  * mode, position, flags and path, and still does what it is for; the description is one as before.
+ * Runs alone: its terminals have numbers that others might take.
  */
 #include "every_kind_test.h"
 

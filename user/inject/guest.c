@@ -42,14 +42,17 @@ struct rseq_section {
 };
 
 /*
- * At the start of our pages: they are ours only as long as it stands there. The program
- * has no business so far below its stack pointer, and wipes it out if it comes there.
+ * At the start of our pages: they are ours only as long as nobody has written to them. The
+ * program has no business so far below its stack pointer, but may have come there since.
  */
 struct mark {
 	char text[24];
 	__u64 size;
-	char unused[FRAME_ALIGN - 32];
+	__u64 sum;      /* of all behind the mark, without the word that a clone writes to */
+	__u64 changing; /* where that word is */
+	char unused[FRAME_ALIGN - 48];
 };
+#define OURS_MAX (1u << 20) /* bytes; larger ones nobody has made */
 static const char mark_text[24] = "crbpf: frames of calls\n";
 
 /* Where the frames lie behind the mark. */
@@ -149,17 +152,50 @@ bool guest_has_gadgets(const struct guest *g)
 	return a.call == want->call && b.sigreturn == want->sigreturn;
 }
 
-/* Are the pages at @start those of an earlier visit, with @size bytes of room, and the thread far
- * from them? */
-static bool is_ours(const struct guest *g, __u64 start, size_t size, size_t *ret_size)
+static __u64 sum_of(const char *pages, const struct mark *mark)
 {
+	__u64 sum = 14695981039346656037ull, word;
+
+	for (size_t at = sizeof(*mark); at < mark->size; at += sizeof(word)) {
+		memcpy(&word, pages + at, sizeof(word));
+		if (at != mark->changing)
+			sum = (sum ^ word) * 1099511628211ull;
+		sum ^= sum >> 29;
+	}
+	return sum;
+}
+
+/* Are the pages at @start those of an earlier visit, with @size bytes of room, untouched since? */
+static bool are_untouched(const struct guest *g, __u64 start, size_t size, size_t *ret_size)
+{
+	_cleanup_free_ char *pages = NULL;
 	struct mark mark;
 
 	if (pread(g->mem, &mark, sizeof(mark), (off_t)start) != sizeof(mark) ||
-	    memcmp(mark.text, mark_text, sizeof(mark_text)) || mark.size < size)
+	    memcmp(mark.text, mark_text, sizeof(mark_text)) || mark.size < size ||
+	    mark.size > OURS_MAX || mark.size % FRAME_ALIGN)
+		return false;
+	pages = malloc(mark.size);
+	if (!pages || pread(g->mem, pages, mark.size, (off_t)start) != (ssize_t)mark.size ||
+	    sum_of(pages, &mark) != mark.sum)
 		return false;
 	*ret_size = mark.size;
-	return regs_sp(&g->saved) < start || regs_sp(&g->saved) > start + 2 * mark.size;
+	return true;
+}
+
+/*
+ * May they be written to again? If the thread's stack pointer is above, yes. If it is below,
+ * but in the main stack, they lie inside of a function's frame. On another stack than the
+ * main one, which begins at @stack (0: not known), nobody knows how deep the main one is,
+ * but that they are untouched.
+ */
+static bool is_ours(const struct guest *g, __u64 start, size_t size, __u64 stack, size_t *ret_size)
+{
+	__u64 sp = regs_sp(&g->saved);
+
+	if (!are_untouched(g, start, size, ret_size))
+		return false;
+	return sp > start + 2 * *ret_size || (stack && sp < stack);
 }
 
 /*
@@ -198,7 +234,7 @@ static int write_frames(struct guest *g, const struct layout *l, struct error *e
 {
 	_cleanup_free_ char *pages = aligned_alloc(FRAME_ALIGN, l->size);
 	__u64 at = g->place.start;
-	struct mark mark = {.size = g->place.size};
+	struct mark mark = {.size = l->size, .changing = l->wait + arch_frame_first_arg()};
 	struct regs back;
 	ssize_t done;
 
@@ -206,11 +242,12 @@ static int write_frames(struct guest *g, const struct layout *l, struct error *e
 		return fail(err, ENOMEM, "cannot build frames");
 	memset(pages, 0, l->size);
 	memcpy(mark.text, mark_text, sizeof(mark_text));
-	memcpy(pages, &mark, sizeof(mark));
 	arch_frame_build(pages + l->back, at + l->back, &back, g->mask, &g->place.gadgets);
 	free(back.set[0].data);
 	build_call(g, pages, l->wait, at + l->back, SYS_wait4, (const __u64[6]){NO_PID, 0, __WALL});
 	build_call(g, pages, l->child, at + l->child, SYS_exit_group, (const __u64[6]){0});
+	mark.sum = sum_of(pages, &mark);
+	memcpy(pages, &mark, sizeof(mark));
 	done = pwrite(g->mem, pages, l->size, (off_t)at);
 	if (done != (ssize_t)l->size)
 		return fail(err, done < 0 ? errno : EFAULT, "cannot write below its stack");
@@ -222,14 +259,17 @@ int guest_settle(struct guest *g, __u64 stack, struct error *err)
 	struct layout l = layout_of(g);
 	size_t size = l.size;
 
-	if (g->place.start && !is_ours(g, g->place.start, l.size, &size))
+	if (g->place.start && !is_ours(g, g->place.start, l.size, stack, &size))
 		g->place.start = 0;
 	if (!g->place.start) {
 		if (!stack)
 			return -EAGAIN;
-		g->place.start = is_ours(g, stack, l.size, &size) ? stack : stack - l.size;
+		if (is_ours(g, stack, l.size, stack, &size))
+			g->place.start = stack;
+		else
+			g->place.start = stack - (size = l.size);
 	}
-	g->place.size = size;
+	l.size = g->place.size = size;
 	return write_frames(g, &l, err);
 }
 
@@ -240,11 +280,13 @@ int guest_settle(struct guest *g, __u64 stack, struct error *err)
 static int go_away(struct guest *g, struct error *err)
 {
 	const __u64 all = ~0ull;
-	int ret = regs_set(&g->work, g->tid, err);
+	int ret;
 
+	/* a part of them may be set when that fails */
+	g->is_away = true;
+	ret = regs_set(&g->work, g->tid, err);
 	if (ret)
 		return ret;
-	g->is_away = true;
 	if (ptrace(PTRACE_SETSIGMASK, g->tid, (void *)KERNEL_SIGSET, &all) < 0)
 		return fail(err, errno, "cannot block its signals");
 	return 0;
@@ -364,6 +406,8 @@ int guest_clone(struct guest *g, pid_t *ret_child, pid_t *ret_vpid, struct error
 			     (void *)(plain | PTRACE_O_EXITKILL));
 	if (ret)
 		return ret;
+	if (result == -ERESTARTNOINTR)
+		return fail(err, EAGAIN, "a signal came before it was cloned");
 	if (result < 0)
 		return fail(err, (int)result, "it cannot be cloned");
 	*ret_vpid = (pid_t)result;

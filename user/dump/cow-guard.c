@@ -38,18 +38,14 @@ static size_t count_zombies(struct cow_clones *clones, bool *ret_alive)
 	*ret_alive = false;
 	for (size_t i = 0; i < clones->n && i < COW_CLONES_MAX; i++) {
 		struct cow_clone *clone = &clones->list[i];
-		struct task_status status;
+		char state = clone->child ? cow_state(clone) : 0;
 
-		if (!clone->child)
-			continue;
-		/* its number may be somebody else's by now */
-		if (task_status_read(clone->child, clone->child, &status) ||
-		    status.ppid != clone->pid) {
+		if (!state) {
 			clone->child = 0;
 			continue;
 		}
 		n++;
-		*ret_alive |= status.state != 'Z';
+		*ret_alive |= state != 'Z';
 	}
 	return n;
 }
@@ -129,15 +125,16 @@ struct cow_clones *cow_guard_clones(struct cow_guard *guard)
 	return guard->clones;
 }
 
-void cow_guard_destroy(struct cow_guard *guard)
+void cow_guard_destroy(struct cow_guard *guard, bool is_done)
 {
 	const char done = DONE;
 
 	if (!guard)
 		return;
-	(void)!write(guard->fd, &done, 1);
+	if (is_done)
+		(void)!write(guard->fd, &done, 1);
 	close(guard->fd);
-	while (waitpid(guard->pid, NULL, 0) < 0 && errno == EINTR)
+	while (is_done && waitpid(guard->pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	munmap(guard->clones, sizeof(*guard->clones));
 	free(guard);

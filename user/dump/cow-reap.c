@@ -17,10 +17,63 @@
 #include "lib/err.h"
 #include "lib/log.h"
 
+/* Fields of /proc/PID/stat, counted from the state, which is behind the name. */
+#define FIELD_STATE       0
+#define FIELD_PPID        1
+#define FIELD_EXIT_SIGNAL 35
 #define DEATH_NS 10000000000ll
 #define TRIES    3
 
 static const struct timespec pause_between = {.tv_nsec = 50000000};
+
+/* A number of /proc/PID/stat; -1 if there is no such process. */
+static long stat_field(const char *line, int field)
+{
+	const char *at = strrchr(line, ')');
+
+	for (int i = -1; at && i < field; i++) {
+		at = strchr(at, ' ');
+		at = at ? at + 1 : NULL;
+	}
+	return !at ? -1 : field == FIELD_STATE ? *at : strtol(at, NULL, 10);
+}
+
+char cow_state(const struct cow_clone *clone)
+{
+	char path[32], line[1024];
+	bool is_there;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", clone->child);
+	f = fopen(path, "re");
+	is_there = f && fgets(line, sizeof(line), f);
+	if (f)
+		fclose(f);
+	/* whose end is told to nobody: no program makes such a child */
+	if (!is_there || stat_field(line, FIELD_PPID) != clone->pid ||
+	    stat_field(line, FIELD_EXIT_SIGNAL) != 0)
+		return 0;
+	return (char)stat_field(line, FIELD_STATE);
+}
+
+/* The number by which its process knows it: the last of those that it has. */
+static pid_t find_number(const struct cow_clone *clone)
+{
+	char path[32], line[512];
+	pid_t found = 0;
+	FILE *f;
+
+	if (clone->vchild)
+		return clone->vchild;
+	snprintf(path, sizeof(path), "/proc/%d/status", clone->child);
+	f = fopen(path, "re");
+	while (f && !found && fgets(line, sizeof(line), f))
+		if (!strncmp(line, "NSpid:", 6))
+			found = (pid_t)strtol(strrchr(line, '\t') ?: "", NULL, 10);
+	if (f)
+		fclose(f);
+	return found;
+}
 
 static bool is_dead(pid_t pid)
 {
@@ -74,7 +127,8 @@ static void find_gadgets(struct guest *g)
 	snprintf(path, sizeof(path), "/proc/%d/maps", g->pid);
 	f = fopen(path, "re");
 	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "%llx-%llx %7s", &start, &end, flags) == 3 && flags[2] == 'x')
+		if (sscanf(line, "%llx-%llx %7s", &start, &end, flags) == 3 && flags[2] == 'x' &&
+		    flags[3] == 'p')
 			guest_search(g, start, end);
 	if (f)
 		fclose(f);
@@ -82,10 +136,15 @@ static void find_gadgets(struct guest *g)
 
 static int reap_by_parent(const struct cow_clone *clone, struct error *err)
 {
-	const __u64 args[6] = {(__u64)clone->vchild, 0, __WALL | WNOHANG};
+	const __u64 args[6] = {(__u64)find_number(clone), 0, __WALL | WNOHANG};
 	struct guest g;
 	long result = 0;
-	int ret = guest_open(&g, clone->pid, clone->pid, call_was_interrupted, err);
+	int ret;
+
+	/* 0 would be any of its children */
+	if (!args[0])
+		return fail(err, ESRCH, "the number of its clone is not known");
+	ret = guest_open(&g, clone->pid, clone->pid, call_was_interrupted, err);
 
 	g.place = clone->place;
 	if (!ret) {
@@ -107,14 +166,6 @@ static int reap_by_parent(const struct cow_clone *clone, struct error *err)
 	return ret;
 }
 
-/* A clone outlives its parent only as a child of somebody else, who reaps what he is given. */
-static bool has_parent(const struct cow_clone *clone)
-{
-	struct task_status status;
-
-	return !task_status_read(clone->child, clone->child, &status) && status.ppid == clone->pid;
-}
-
 static int reap_one(struct freezer *f, struct cow_clone *clone, bool traced, struct error *err)
 {
 	siginfo_t si = {0};
@@ -126,7 +177,7 @@ static int reap_one(struct freezer *f, struct cow_clone *clone, bool traced, str
 	if (traced && waitid(P_PID, (id_t)clone->child, &si, WEXITED | WNOHANG | __WALL) == 0 &&
 	    !si.si_pid)
 		return fail(err, EBUSY, "clone %d does not end", clone->child);
-	if (has_parent(clone) && freezer_pidfd(f, clone->pid) >= 0)
+	if (cow_state(clone) && freezer_pidfd(f, clone->pid) >= 0)
 		ret = reap_by_parent(clone, err);
 	if (ret)
 		return fail_in(err, "process %d", clone->pid);
@@ -166,6 +217,30 @@ static int try_reap(struct cow_clones *clones, pid_t root, bool traced, unsigned
 	return ret;
 }
 
+/*
+ * A clone outlives its process only as a child of somebody else, who reaps what he is given.
+ * Returns whether all are such.
+ */
+static bool let_orphans_go(struct cow_clones *clones, bool traced)
+{
+	bool is_any = false;
+
+	for (size_t i = 0; i < clones->n; i++) {
+		struct cow_clone *clone = &clones->list[i];
+
+		if (!clone->child)
+			continue;
+		if (cow_state(clone)) {
+			is_any = true;
+			continue;
+		}
+		if (traced)
+			waitpid(clone->child, NULL, WNOHANG | __WALL);
+		clone->child = 0;
+	}
+	return !is_any;
+}
+
 int cow_reap(struct cow_clones *clones, pid_t root, bool traced, unsigned int timeout,
 	     long long (*ask)(void *arg, pid_t tid), void *arg, struct log *log, struct error *err)
 {
@@ -175,9 +250,11 @@ int cow_reap(struct cow_clones *clones, pid_t root, bool traced, unsigned int ti
 		if (i)
 			nanosleep(&pause_between, NULL);
 		error_deinit(err);
+		if (let_orphans_go(clones, traced))
+			return 0;
 		ret = try_reap(clones, root, traced, timeout, ask, arg, log, err);
 	}
-	/* whoever is left (the tree is gone, or does not stop) is let go */
+	/* those who are left (the tree does not stop) are the guard's */
 	for (size_t i = 0; i < clones->n && traced; i++)
 		if (clones->list[i].child)
 			waitpid(clones->list[i].child, NULL, WNOHANG | __WALL);

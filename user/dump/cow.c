@@ -68,6 +68,15 @@ int cow_prepare(struct dump *d, struct error *err)
 	return ret;
 }
 
+static size_t count_clones(const struct dump *d)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; d->cow && d->cow->clones && i < d->cow->clones->n; i++)
+		n += d->cow->clones->list[i].child != 0;
+	return n;
+}
+
 void cow_deinit(struct dump *d)
 {
 	struct cow *cow = d->cow;
@@ -76,7 +85,7 @@ void cow_deinit(struct dump *d)
 		return;
 	for (size_t i = 0; cow->clones && i < cow->clones->n; i++)
 		saved_pages_deinit(&cow->saved[i]);
-	cow_guard_destroy(cow->guard);
+	cow_guard_destroy(cow->guard, !count_clones(d));
 	free(cow);
 	d->cow = NULL;
 }
@@ -147,7 +156,9 @@ static void find_gadgets(struct guest *g, const struct mm *mm)
 			const struct vma *v = &mm->vmas[i];
 			int rank = v->rec->special == VMA_VDSO ? 0 : is_c_library(v->path) ? 1 : 2;
 
-			if (rank == round && v->rec->flags & VMF_EXEC)
+			/* what is shared may be changed while clones still call there */
+			if (rank == round && v->rec->flags & VMF_EXEC &&
+			    !(v->rec->flags & VMF_MAYSHARE))
 				guest_search(g, v->start, v->end);
 		}
 }
@@ -318,15 +329,6 @@ static void isolate_all(struct dump *d)
 	}
 }
 
-static size_t count_clones(const struct dump *d)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; d->cow && d->cow->clones && i < d->cow->clones->n; i++)
-		n += d->cow->clones->list[i].child != 0;
-	return n;
-}
-
 int dump_snapshot(void *dump, struct error *err)
 {
 	struct dump *d = dump;
@@ -356,6 +358,17 @@ static long long deadline_of(void *dump, pid_t tid)
 	return waits_deadline(dump, tid);
 }
 
+/* The kernel may have made room by killing somebody, and clones come first. */
+static void explain_death(const struct dump *d, struct error *err)
+{
+	const struct cow_clones *clones = d->cow->clones;
+
+	for (size_t i = 0; i < clones->n; i++)
+		if (clones->list[i].child && cow_state(&clones->list[i]) == 'Z')
+			fail_hint(err, "the clone of process %d was killed, maybe for want of memory: "
+				       "--snapshot never", clones->list[i].pid);
+}
+
 void dump_unsnapshot(void *dump, bool failed, struct error *err)
 {
 	struct dump *d = dump;
@@ -363,13 +376,15 @@ void dump_unsnapshot(void *dump, bool failed, struct error *err)
 
 	if (!count_clones(d))
 		return;
+	if (failed)
+		explain_death(d, err);
 	/* a failure between clone and thaw */
 	dump_go_on(d, THAW_RUN, err);
 	cow_kill(d->cow->clones);
 	waits_deinit(d);
 	waits_note(d);
 	if (cow_reap(d->cow->clones, d->opt->pid, true, REAP_SECONDS, deadline_of, d, d->log, &why))
-		log_warn(d->log, "a clone could not be taken away: %s; ignoring",
+		log_warn(d->log, "a clone could not be taken away yet, a process goes on trying: %s; ignoring",
 			 why.text ?: "no memory");
 	error_deinit(&why);
 }

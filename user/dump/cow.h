@@ -69,11 +69,17 @@ bool cow_filter_allows(const struct guest *g);
 
 /* --- cow-reap.c ------------------------------------------------------------ */
 
+/*
+ * The state letter of a clone, as /proc shows it. 0: it is gone, or no child of the process any
+ * more that it was cloned from; its number may be somebody else's by now.
+ */
+char cow_state(const struct cow_clone *clone);
 /* Kills the clones, which are ours, and waits until their memory is free. */
 void cow_kill(struct cow_clones *clones);
 /*
  * Stops the tree of @root and has the processes reap their dead clones. @ask: see
- * freezer_ask_deadlines. @traced: they still are ours by ptrace. Returns 0 or -errno.
+ * freezer_ask_deadlines. @traced: they still are ours by ptrace. Those whose process has
+ * ended need nobody to stop. Returns 0 or -errno.
  */
 int cow_reap(struct cow_clones *clones, pid_t root, bool traced, unsigned int timeout,
 	     long long (*ask)(void *arg, pid_t tid), void *arg, struct log *log, struct error *err);
@@ -84,7 +90,7 @@ int cow_reap(struct cow_clones *clones, pid_t root, bool traced, unsigned int ti
 int cow_guard_create(struct cow_guard **ret, pid_t root, struct error *err);
 /* The list it looks at. */
 struct cow_clones *cow_guard_clones(struct cow_guard *guard);
-/* Tells it to end, and waits for that. NULL is fine. */
-void cow_guard_destroy(struct cow_guard *guard);
+/* Tells it to end, and waits for that; or (not @is_done) leaves the clones to it. NULL is fine. */
+void cow_guard_destroy(struct cow_guard *guard, bool is_done);
 
 #endif

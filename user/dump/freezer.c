@@ -77,7 +77,7 @@ int freezer_create(struct freezer **ret, pid_t root, struct log *log, struct err
 	f->log = log;
 	code = freezer_add_process(f, root, 0, err);
 	if (code) {
-		free(f);
+		freezer_destroy(f);
 		return code == -ESRCH ? fail(err, ESRCH, "process %d", root) : code;
 	}
 	/* Stops are announced by SIGCHLD: blocked, it is kept for sigtimedwait. */

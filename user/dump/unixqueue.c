@@ -217,7 +217,9 @@ static UnixPendingEntry *pending_of(struct dump *d, const struct file *f, size_t
 	pending->messages = arena_alloc(&d->arena, (rec->bytes + 1) * sizeof(*pending->messages));
 	if (!pending->messages)
 		return NULL;
-	for (size_t k = 1; i + k < f->n_queue && f->queue[i + k]->flags & QUEUE_OF_EMBRYO; k++)
+	for (size_t k = 1; k <= rec->bytes && i + k < f->n_queue &&
+			   f->queue[i + k]->flags & QUEUE_OF_EMBRYO;
+	     k++)
 		pending->messages[pending->n_messages++] = (ProtobufCBinaryData){
 			f->queue[i + k]->bytes, (uint8_t *)f->queue[i + k]->files};
 	return pending;

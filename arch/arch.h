@@ -58,6 +58,8 @@ int regs_set(const struct regs *regs, pid_t tid, struct error *err);
 /* The general registers alone, of those in @regs. */
 int regs_set_general(const struct regs *regs, pid_t tid, struct error *err);
 void regs_deinit(struct regs *regs);
+/* A copy of the general registers of @from, to be freed by regs_deinit. Returns 0 or -ENOMEM. */
+int regs_copy_general(struct regs *to, const struct regs *from);
 /* The set of @note, or NULL. */
 struct regset *regs_find(const struct regs *regs, unsigned int note);
 

@@ -28,14 +28,6 @@ void arch_find_gadgets(const void *text, size_t size, __u64 at, struct gadgets *
 /* How many bytes an instruction sequence of arch_find_gadgets has at most. */
 #define GADGET_MAX 16
 
-/* Were calls by these frames ever made on a real processor? Where not, no program is made to. */
-extern const bool arch_frames_are_proven;
-/*
- * May a thread that sleeps in a call of which regs_rewind_syscall says
- * -ERESTART_RESTARTBLOCK, or whose call the stop has ended with -EINTR, make calls and
- * then go on as if it had not?
- */
-extern const bool arch_restart_survives;
 /* As seccomp filters see this processor: AUDIT_ARCH_*. */
 extern const __u32 arch_audit;
 
@@ -55,6 +47,13 @@ void arch_frame_build(void *frame, __u64 at, const struct regs *regs, __u64 mask
 		      const struct gadgets *gadgets);
 /* Offset in a frame of the first argument register, 8 bytes. */
 size_t arch_frame_first_arg(void);
+/*
+ * The thread at @regs, which a stop has taken out of a call, has made other calls meanwhile:
+ * changes the registers so that the first goes on, with the time that it has left. @is_repeated:
+ * it ended with -EINTR, and is to be made again. Returns whether these registers do so now;
+ * else it is done when the thread goes on, by regs_repeat_syscall.
+ */
+bool regs_hold_call(struct regs *regs, bool is_repeated);
 /*
  * General registers with which a thread executes @nr and then returns by way of the
  * frame at @frame: its stack pointer is there.

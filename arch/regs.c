@@ -94,6 +94,25 @@ int regs_get_general(struct regs *regs, pid_t tid, struct error *err)
 	return get_sets(regs, tid, arch_n_general, err);
 }
 
+int regs_copy_general(struct regs *to, const struct regs *from)
+{
+	*to = (struct regs){0};
+	while (to->n < arch_n_general) {
+		const struct regset *set = &from->set[to->n];
+		struct regset *copy = &to->set[to->n++];
+
+		*copy = (struct regset){.note = set->note, .size = set->size};
+		copy->data = set->size ? malloc(set->size) : NULL;
+		if (set->size && !copy->data) {
+			regs_deinit(to);
+			return -ENOMEM;
+		}
+		if (set->size)
+			memcpy(copy->data, set->data, set->size);
+	}
+	return 0;
+}
+
 static const struct regset_info *info_of(unsigned int note)
 {
 	for (size_t i = 0; i < arch_n_regsets; i++) {

@@ -23,8 +23,6 @@
 #define SVE_IN_USE    1  /* SVE_PT_REGS_SVE */
 
 const __u32 arch_audit = AUDIT_ARCH_AARCH64;
-const bool arch_frames_are_proven = false;
-const bool arch_restart_survives = false;
 
 /* struct fpsimd_context of asm/sigcontext.h, which collides with <signal.h>, and the record that
  * ends the list. */

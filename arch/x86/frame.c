@@ -25,8 +25,6 @@
 				     */
 
 const __u32 arch_audit = AUDIT_ARCH_X86_64;
-const bool arch_frames_are_proven = true;
-const bool arch_restart_survives = true;
 
 /* struct _fpx_sw_bytes of asm/sigcontext.h, which collides with <signal.h>. */
 struct fpx_sw {

@@ -3,6 +3,7 @@
 #include <sys/user.h>
 
 #include "arch/arch.h"
+#include "arch/frame.h"
 
 #define ERESTARTNOHAND 514 /* include/linux/errno.h of the kernel */
 
@@ -19,4 +20,10 @@ bool regs_repeat_syscall(struct regs *regs)
 		return false;
 	gp->rax = (__u64)-ERESTARTNOHAND;
 	return true;
+}
+
+/* What the registers say is all there is: the kernel decides when the thread goes on. */
+bool regs_hold_call(struct regs *regs, bool is_repeated)
+{
+	return false;
 }

@@ -17,12 +17,15 @@
 #include "dump/cow.h"
 #include "dump/freezer-tree.h"
 #include "lib/cleanup.h"
+#include "lib/clock.h"
 #include "lib/err.h"
 
 #define DONE     'd'
 #define ROUNDS   200 /* of looking, until the dead are dead */
 #define FREEZE_S 2
-#define ATTEMPTS 20 /* somebody else may trace the tree for a moment */
+/* Somebody else may trace the tree for a while: how long to try, and at most between two attempts. */
+#define PATIENCE_NS 120000000000ll
+#define PAUSE_NS    1000000000
 
 struct cow_guard {
 	pid_t pid;
@@ -53,7 +56,8 @@ static size_t count_zombies(struct cow_clones *clones, bool *ret_alive)
 /* crbpf is dead. The thread that it had at work may be about to reap its clone by itself. */
 static void rescue(struct cow_clones *clones, pid_t root)
 {
-	const struct timespec step = {.tv_nsec = 5000000};
+	long long until = clock_ns() + PATIENCE_NS;
+	struct timespec step = {.tv_nsec = 5000000};
 	bool is_alive = true;
 
 	for (int i = 0; i < ROUNDS && (is_alive || i < 4); i++) {
@@ -61,13 +65,14 @@ static void rescue(struct cow_clones *clones, pid_t root)
 		if (!count_zombies(clones, &is_alive))
 			return;
 	}
-	for (int i = 0; i < ATTEMPTS && count_zombies(clones, &is_alive); i++) {
+	while (count_zombies(clones, &is_alive) && clock_ns() < until) {
 		struct error err = {0};
 
-		if (i)
-			nanosleep(&step, NULL);
 		cow_reap(clones, root, false, FREEZE_S, NULL, NULL, NULL, &err);
 		error_deinit(&err);
+		nanosleep(&step, NULL);
+		if (step.tv_nsec < PAUSE_NS / 2)
+			step.tv_nsec *= 2;
 	}
 }
 

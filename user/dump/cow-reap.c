@@ -114,27 +114,7 @@ static __u64 find_stack(pid_t pid)
 	return found;
 }
 
-/* Another program may run there by now. */
-static void find_gadgets(struct guest *g)
-{
-	unsigned long long start, end;
-	char path[32], line[512], flags[8];
-	FILE *f;
-
-	if (guest_has_gadgets(g))
-		return;
-	g->place = (struct guest_place){0};
-	snprintf(path, sizeof(path), "/proc/%d/maps", g->pid);
-	f = fopen(path, "re");
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "%llx-%llx %7s", &start, &end, flags) == 3 && flags[2] == 'x' &&
-		    flags[3] == 'p')
-			guest_search(g, start, end);
-	if (f)
-		fclose(f);
-}
-
-static int reap_by_parent(const struct cow_clone *clone, struct error *err)
+static int reap_by_parent(struct freezer *f, const struct cow_clone *clone, struct error *err)
 {
 	const __u64 args[6] = {(__u64)find_number(clone), 0, __WALL | WNOHANG};
 	struct guest g;
@@ -147,11 +127,8 @@ static int reap_by_parent(const struct cow_clone *clone, struct error *err)
 	ret = guest_open(&g, clone->pid, clone->pid, call_was_interrupted, err);
 
 	g.place = clone->place;
-	if (!ret) {
-		find_gadgets(&g);
-		if (!g.place.gadgets.call || !g.place.gadgets.sigreturn)
-			ret = fail(err, ENOEXEC, "another program runs there");
-	}
+	if (!ret && !cow_find_gadgets(&g))
+		ret = fail(err, 0, "another program runs there");
 	if (!ret)
 		ret = guest_settle(&g, 0, NULL);
 	if (ret == -EAGAIN)
@@ -162,7 +139,11 @@ static int reap_by_parent(const struct cow_clone *clone, struct error *err)
 		ret = guest_call(&g, SYS_wait4, args, &result, err);
 	if (!ret && result < 0 && result != -ECHILD)
 		ret = fail(err, (int)result, "wait4");
+	if (!ret && !result)
+		ret = fail(err, EBUSY, "its clone has not ended");
 	guest_close(&g);
+	if (g.is_held)
+		freezer_set_repeated(f, g.tid);
 	return ret;
 }
 
@@ -171,14 +152,15 @@ static int reap_one(struct freezer *f, struct cow_clone *clone, bool traced, str
 	siginfo_t si = {0};
 	int ret = 0;
 
-	if (!clone->child)
+	/* whose process has left the tree meanwhile is another round's */
+	if (!clone->child || freezer_pidfd(f, clone->pid) < 0)
 		return 0;
 	/* Now its parent could see it, but stands still. */
 	if (traced && waitid(P_PID, (id_t)clone->child, &si, WEXITED | WNOHANG | __WALL) == 0 &&
 	    !si.si_pid)
 		return fail(err, EBUSY, "clone %d does not end", clone->child);
-	if (cow_state(clone) && freezer_pidfd(f, clone->pid) >= 0)
-		ret = reap_by_parent(clone, err);
+	if (cow_state(clone))
+		ret = reap_by_parent(f, clone, err);
 	if (ret)
 		return fail_in(err, "process %d", clone->pid);
 	clone->child = 0;
@@ -241,19 +223,38 @@ static bool let_orphans_go(struct cow_clones *clones, bool traced)
 	return !is_any;
 }
 
+static bool is_running(pid_t pid)
+{
+	struct task_status status;
+
+	return !task_status_read(pid, pid, &status) && status.state != 'Z' && status.state != 'X';
+}
+
+static pid_t first_process(const struct cow_clones *clones)
+{
+	for (size_t i = 0; i < clones->n; i++)
+		if (clones->list[i].child)
+			return clones->list[i].pid;
+	return 0;
+}
+
 int cow_reap(struct cow_clones *clones, pid_t root, bool traced, unsigned int timeout,
 	     long long (*ask)(void *arg, pid_t tid), void *arg, struct log *log, struct error *err)
 {
-	int ret = -EAGAIN;
+	int failures = 0, ret = 0;
 
-	for (int i = 0; i < TRIES && ret; i++) {
-		if (i)
-			nanosleep(&pause_between, NULL);
+	/* all at once; then one by one those who do not belong to the tree any more */
+	while (failures < TRIES && !let_orphans_go(clones, traced)) {
+		if (!root || !is_running(root))
+			root = first_process(clones);
 		error_deinit(err);
-		if (let_orphans_go(clones, traced))
-			return 0;
 		ret = try_reap(clones, root, traced, timeout, ask, arg, log, err);
+		if (ret && ++failures < TRIES)
+			nanosleep(&pause_between, NULL);
+		root = ret ? root : 0;
 	}
+	if (failures < TRIES)
+		return 0;
 	/* those who are left (the tree does not stop) are the guard's */
 	for (size_t i = 0; i < clones->n && traced; i++)
 		if (clones->list[i].child)

@@ -12,19 +12,6 @@
 #include "dump/cow.h"
 #include "lib/cleanup.h"
 
-uint64_t cow_private_bytes(pid_t pid)
-{
-	_cleanup_fclose_ FILE *f = NULL;
-	unsigned long long resident, shared;
-	char path[32];
-
-	snprintf(path, sizeof(path), "/proc/%d/statm", pid);
-	f = fopen(path, "re");
-	if (!f || fscanf(f, "%*u %llu %llu", &resident, &shared) != 2 || shared > resident)
-		return 0;
-	return (resident - shared) * (uint64_t)sysconf(_SC_PAGESIZE);
-}
-
 /* The number after @name in a file of lines "name number"; without a name the file's first. */
 static bool read_number(const char *dir, const char *file, const char *name, uint64_t *ret)
 {
@@ -140,18 +127,52 @@ static bool hierarchy_has_room(pid_t pid, const struct names *names, uint64_t by
 	return true;
 }
 
-bool cow_has_room(pid_t pid, uint64_t bytes, char **ret_why)
+static bool machine_has_room(uint64_t bytes, char **ret_why)
 {
 	uint64_t available = 0, swap = 0;
 
-	*ret_why = NULL;
 	read_number("/proc", "meminfo", "SwapFree:", &swap);
-	if (read_number("/proc", "meminfo", "MemAvailable:", &available) &&
-	    (available + swap) * 1024 < bytes) {
-		if (asprintf(ret_why, "this machine has no memory for a copy") < 0)
-			*ret_why = NULL;
-		return false;
+	if (!read_number("/proc", "meminfo", "MemAvailable:", &available) ||
+	    (available + swap) * 1024 >= bytes)
+		return true;
+	*ret_why = strdup("this machine has no memory for a copy");
+	return false;
+}
+
+/* All control groups of @pid, as text; NULL if they cannot be told. */
+static char *read_groups(pid_t pid)
+{
+	_cleanup_fclose_ FILE *f = NULL;
+	char path[32], text[4096];
+	size_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/cgroup", pid);
+	f = fopen(path, "re");
+	n = f ? fread(text, 1, sizeof(text), f) : 0;
+	return n ? strndup(text, n) : NULL;
+}
+
+const char *cow_has_no_room(struct cow_room *room, pid_t pid, uint64_t bytes)
+{
+	char *groups = read_groups(pid);
+	bool is_known = groups && room->groups && !strcmp(groups, room->groups);
+	char *why = NULL;
+
+	if (is_known) {
+		free(groups);
+		return room->why;
 	}
-	return hierarchy_has_room(pid, &version2, bytes, ret_why) &&
-	       hierarchy_has_room(pid, &version1, bytes, ret_why);
+	cow_room_deinit(room);
+	room->groups = groups;
+	if (!machine_has_room(bytes, &why) || !hierarchy_has_room(pid, &version2, bytes, &why) ||
+	    !hierarchy_has_room(pid, &version1, bytes, &why))
+		room->why = why ?: strdup("no memory");
+	return room->why;
+}
+
+void cow_room_deinit(struct cow_room *room)
+{
+	free(room->groups);
+	free(room->why);
+	*room = (struct cow_room){0};
 }

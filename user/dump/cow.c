@@ -35,7 +35,7 @@ struct cow {
 	struct cow_guard *guard;
 	struct cow_clones *clones;                /* the guard's */
 	struct saved_pages saved[COW_CLONES_MAX]; /* what each has not got */
-	struct guest_place place;                 /* the last one found: relatives have it too */
+	struct cow_plan plan;
 	bool is_told;                             /* why somebody could not be cloned */
 };
 
@@ -46,25 +46,21 @@ static uint64_t worth(const struct dump *d)
 
 int cow_prepare(struct dump *d, struct error *err)
 {
-	struct pids pids = {0};
-	bool is_wanted = d->opt->snapshot == SNAPSHOT_ALWAYS;
+	struct cow *cow;
 	int ret;
 
-	if (!d->opt->leave_running || d->opt->snapshot == SNAPSHOT_NEVER ||
-	    (!arch_frames_are_proven && d->opt->snapshot == SNAPSHOT_AUTO) ||
-	    proc_tree(d->opt->pid, &pids))
+	if (!d->opt->leave_running || d->opt->snapshot == SNAPSHOT_NEVER)
 		return 0;
-	for (size_t i = 0; i < pids.n && !is_wanted; i++)
-		is_wanted = cow_private_bytes(pids.pid[i]) >= WORTH_BYTES;
-	pids_deinit(&pids);
-	if (!is_wanted)
-		return 0;
-	d->cow = calloc(1, sizeof(*d->cow));
-	if (!d->cow)
+	cow = d->cow = calloc(1, sizeof(*d->cow));
+	if (!cow || cow_plan(&cow->plan, d->opt->pid, worth(d)))
 		return fail(err, ENOMEM, "cannot prepare a snapshot");
-	ret = cow_guard_create(&d->cow->guard, d->opt->pid, err);
+	if (!cow->plan.n_worthy) {
+		cow_deinit(d);
+		return 0;
+	}
+	ret = cow_guard_create(&cow->guard, d->opt->pid, err);
 	if (!ret)
-		d->cow->clones = cow_guard_clones(d->cow->guard);
+		cow->clones = cow_guard_clones(cow->guard);
 	return ret;
 }
 
@@ -86,6 +82,7 @@ void cow_deinit(struct dump *d)
 	for (size_t i = 0; cow->clones && i < cow->clones->n; i++)
 		saved_pages_deinit(&cow->saved[i]);
 	cow_guard_destroy(cow->guard, !count_clones(d));
+	cow_plan_deinit(&cow->plan);
 	free(cow);
 	d->cow = NULL;
 }
@@ -136,33 +133,6 @@ static void tell(struct dump *d, const struct process *p, const char *why)
 	d->cow->is_told = true;
 }
 
-static bool is_c_library(const char *path)
-{
-	const char *name = strrchr(path, '/');
-
-	name = name ? name + 1 : path;
-	return !strncmp(name, "libc.", 5) || !strncmp(name, "libc-", 5) ||
-	       !strncmp(name, "ld-musl", 7);
-}
-
-/* In the likeliest places first, for the program stands still. */
-static void find_gadgets(struct guest *g, const struct mm *mm)
-{
-	if (guest_has_gadgets(g))
-		return;
-	g->place.gadgets = (struct gadgets){0};
-	for (int round = 0; round < 3; round++)
-		for (size_t i = 0; i < mm->n_vmas; i++) {
-			const struct vma *v = &mm->vmas[i];
-			int rank = v->rec->special == VMA_VDSO ? 0 : is_c_library(v->path) ? 1 : 2;
-
-			/* what is shared may be changed while clones still call there */
-			if (rank == round && v->rec->flags & VMF_EXEC &&
-			    !(v->rec->flags & VMF_MAYSHARE))
-				guest_search(g, v->start, v->end);
-		}
-}
-
 static __u64 stack_of(const struct process *p)
 {
 	for (size_t i = 0; i < p->mm->n_vmas; i++) {
@@ -180,12 +150,10 @@ static int clone_guest(struct guest *g, const struct process *p, struct cow_clon
 	__u64 stack = stack_of(p);
 	int ret;
 
-	find_gadgets(g, p->mm);
-	if (!g->place.gadgets.call || !g->place.gadgets.sigreturn)
-		return fail(err, ENOEXEC, "its program has not the instructions for it");
-	g->place.start = 0;
+	if (!cow_find_gadgets(g))
+		return fail(err, 0, "its program has not the instructions for it");
 	if (!stack)
-		return fail(err, ENOMEM, "it has no stack that grows");
+		return fail(err, 0, "it has no stack that grows");
 	ret = guest_settle(g, stack, err);
 	if (ret)
 		return ret;
@@ -215,6 +183,7 @@ static int clone_process(struct dump *d, const struct process *p, struct error *
 	struct cow_clones *clones = d->cow->clones;
 	struct cow_clone *clone = &clones->list[clones->n];
 	struct saved_pages *saved = &d->cow->saved[clones->n];
+	const struct cow_candidate *c = cow_candidate(&d->cow->plan, p->pid);
 	struct guest g;
 	int ret;
 
@@ -225,53 +194,41 @@ static int clone_process(struct dump *d, const struct process *p, struct error *
 	/* from here on the guard looks at it */
 	clones->n++;
 	ret = guest_open(&g, p->pid, p->tasks->tid, call_was_interrupted, err);
-	g.place = d->cow->place;
+	if (c)
+		g.place.gadgets = c->gadgets;
 	ret = ret ?: clone_guest(&g, p, clone, err);
-	if (!ret)
-		d->cow->place = g.place;
 	guest_close(&g);
+	if (g.is_held)
+		freezer_set_repeated(d->freezer, g.tid);
 	return ret;
 }
 
-/* The whole tree's memory must have room, in every group that one of it is in. */
-static bool has_room(struct dump *d, const struct process *p, uint64_t bytes)
+/* How much it has to itself: what it had shortly before, if that is known. */
+static uint64_t bytes_of(const struct dump *d, const struct process *p)
 {
-	_cleanup_free_ char *why = NULL;
+	const struct cow_candidate *c = cow_candidate(&d->cow->plan, p->pid);
 
-	if (cow_has_room(p->pid, bytes, &why))
-		return true;
-	tell(d, p, why ?: "no memory");
-	return false;
+	return !p->mm ? 0 : c ? c->bytes : cow_private_bytes(p->pid);
 }
 
 static int clone_tree(struct dump *d, struct error *err)
 {
-	_cleanup_free_ uint64_t *bytes = calloc(d->snap.n_processes, sizeof(*bytes));
-	uint64_t all = 0;
+	struct cow *cow = d->cow;
 
-	if (!bytes)
-		return fail(err, ENOMEM, "cannot make a snapshot");
-	for (size_t i = 0; i < d->snap.n_processes; i++) {
-		const struct process *p = d->snap.processes[i];
-
-		bytes[i] = p->mm ? cow_private_bytes(p->pid) : 0;
-		all += bytes[i];
-	}
-	for (size_t i = 0; i < d->snap.n_processes && d->cow->clones->n < COW_CLONES_MAX; i++) {
+	for (size_t i = 0; i < d->snap.n_processes && cow->clones->n < COW_CLONES_MAX; i++) {
 		const struct process *p = d->snap.processes[i];
 		struct error why = {0};
 		const char *text;
 		int ret;
 
-		if (!p->mm || bytes[i] < worth(d))
+		if (!p->mm || bytes_of(d, p) < worth(d))
 			continue;
-		text = obstacle(p);
+		/* of the whole tree: it may all be in one group */
+		text = obstacle(p) ?: cow_has_no_room(&cow->plan.room, p->pid, cow->plan.bytes);
 		if (text) {
 			tell(d, p, text);
 			continue;
 		}
-		if (!has_room(d, p, all))
-			break;
 		ret = clone_process(d, p, &why);
 		if (ret)
 			tell(d, p, why.text ?: "no memory");
@@ -363,10 +320,16 @@ static void explain_death(const struct dump *d, struct error *err)
 {
 	const struct cow_clones *clones = d->cow->clones;
 
-	for (size_t i = 0; i < clones->n; i++)
-		if (clones->list[i].child && cow_state(&clones->list[i]) == 'Z')
-			fail_hint(err, "the clone of process %d was killed, maybe for want of memory: "
-				       "--snapshot never", clones->list[i].pid);
+	for (size_t i = 0; i < clones->n; i++) {
+		char state = clones->list[i].child ? cow_state(&clones->list[i]) : 0;
+
+		/* alive they stand still for us */
+		if (state && state != 't')
+			fail_hint(err,
+				  "the clone of process %d was killed, maybe for want of memory: "
+				  "--snapshot never",
+				  clones->list[i].pid);
+	}
 }
 
 void dump_unsnapshot(void *dump, bool failed, struct error *err)

@@ -20,6 +20,7 @@
 
 #include "dump/page-source.h"
 #include "inject/guest.h"
+#include "lib/ids.h"
 
 struct cow;
 struct cow_guard;
@@ -54,13 +55,43 @@ pid_t cow_child(const struct dump *d, const struct process *p, const struct save
 
 /* --- cow-room.c ------------------------------------------------------------ */
 
-/* Bytes of anonymous memory that the process has now; 0 if that cannot be told. */
-uint64_t cow_private_bytes(pid_t pid);
+/* The last answer, which is that of all processes in the same control groups. */
+struct cow_room {
+	char *groups;		/* as /proc/PID/cgroup has them; owned */
+	char *why;		/* there is no room; owned, NULL: there is */
+};
 /*
  * Could @pid write to @bytes of memory that it now has to itself, without anybody
- * running short? Else *@ret_why says where there is no room (caller frees).
+ * running short? Returns NULL, or why not (borrowed).
  */
-bool cow_has_room(pid_t pid, uint64_t bytes, char **ret_why);
+const char *cow_has_no_room(struct cow_room *room, pid_t pid, uint64_t bytes);
+void cow_room_deinit(struct cow_room *room);
+
+/* --- cow-plan.c ------------------------------------------------------------ */
+
+/* A process as it was while the tree ran. */
+struct cow_candidate {
+	pid_t pid;
+	uint64_t bytes;		/* of anonymous memory */
+	struct gadgets gadgets;	/* in its program, if it is worth cloning */
+};
+struct cow_plan {
+	struct cow_candidate *candidates;	/* owned */
+	size_t n, n_worthy;
+	struct ids index;	/* pid to position + 1 */
+	uint64_t bytes;		/* of the whole tree */
+	struct cow_room room;
+};
+
+/* While the tree of @root runs. Worth cloning is what has @worth bytes or more to itself. Returns 0 or -errno. */
+int cow_plan(struct cow_plan *plan, pid_t root, uint64_t worth);
+/* The candidate with that pid, or NULL. */
+const struct cow_candidate *cow_candidate(const struct cow_plan *plan, pid_t pid);
+void cow_plan_deinit(struct cow_plan *plan);
+/* Bytes of anonymous memory that the process has now; 0 if that cannot be told. */
+uint64_t cow_private_bytes(pid_t pid);
+/* Instructions in the program of @g, which needs pid and mem only: those of g->place if they are there. */
+bool cow_find_gadgets(struct guest *g);
 
 /* --- cow-filter.c ---------------------------------------------------------- */
 

@@ -2,6 +2,7 @@
 /* The end of a freeze: back to life, or dead. */
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -12,12 +13,43 @@
 #include "arch/arch.h"
 #include "dump/freezer-tree.h"
 #include "dump/interrupted.h"
+#include "lib/cleanup.h"
 #include "lib/clock.h"
 #include "lib/err.h"
 #include "lib/log.h"
 
 /* How long a killed tree may take to end: freeing its memory takes time. */
 #define REAP_NS 10000000000ll
+
+/* Has a signal come that it does not block? */
+static bool has_signal(pid_t tid)
+{
+	_cleanup_fclose_ FILE *f = NULL;
+	unsigned long long pending = 0, blocked = 0, bits;
+	char path[32], line[256];
+
+	snprintf(path, sizeof(path), "/proc/%d/status", tid);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "SigPnd: %llx", &bits) == 1 ||
+		    sscanf(line, "ShdPnd: %llx", &bits) == 1)
+			pending |= bits;
+		else
+			sscanf(line, "SigBlk: %llx", &blocked);
+	}
+	return pending & ~blocked;
+}
+
+/* To the time that its call had left when the thread was stopped. */
+static void shorten(struct freezer *f, const struct frozen_task *task, struct regs *regs)
+{
+	long long deadline = task->deadline_ns;
+
+	if (!deadline && f->ask_deadline)
+		deadline = f->ask_deadline(f->ask_arg, task->tid);
+	if (deadline)
+		call_shorten(regs, deadline - clock_ns());
+}
 
 /*
  * Some calls end in EINTR whenever their task stops, by the kernel's own rule
@@ -33,14 +65,16 @@ static void repeat_call(struct freezer *f, const struct frozen_task *task)
 	if (task->has_first_argument)
 		regs_tell_first(&regs, task->first_argument);
 	if (call_was_interrupted(&regs) && regs_repeat_syscall(&regs)) {
-		long long deadline = task->deadline_ns;
-
-		if (!deadline && f->ask_deadline)
-			deadline = f->ask_deadline(f->ask_arg, task->tid);
-		if (deadline)
-			call_shorten(&regs, deadline - clock_ns());
+		shorten(f, task, &regs);
 		log_debug(f->log, "thread %d: system call %ld is executed again", task->tid,
 			  regs_syscall_nr(&regs));
+		regs_set(&regs, task->tid, NULL);
+	} else if (task->is_repeated && regs_syscall_nr(&regs) >= 0 &&
+		   regs_syscall_pc(&regs) == regs_pc(&regs)) {
+		if (has_signal(task->tid))
+			regs_end_syscall(&regs, -EINTR);
+		else
+			shorten(f, task, &regs);
 		regs_set(&regs, task->tid, NULL);
 	} else if (f->frozen_at) {
 		call_catch_up(&regs, task->tid, clock_ns() - f->frozen_at);
@@ -64,6 +98,14 @@ void freezer_tell_first(struct freezer *f, pid_t tid, uint64_t first)
 		f->tasks[at - 1].first_argument = first;
 		f->tasks[at - 1].has_first_argument = true;
 	}
+}
+
+void freezer_set_repeated(struct freezer *f, pid_t tid)
+{
+	uint32_t at = ids_get(&f->task_index, (uint64_t)tid);
+
+	if (at)
+		f->tasks[at - 1].is_repeated = true;
 }
 
 void freezer_ask_deadlines(struct freezer *f, long long (*ask)(void *arg, pid_t tid), void *arg)

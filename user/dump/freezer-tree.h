@@ -23,6 +23,7 @@ struct frozen_task {
 	long long deadline_ns;	/* of the call that its stop ended; 0: not known */
 	uint64_t first_argument;	/* of that call */
 	bool has_first_argument;
+	bool is_repeated;	/* freezer_set_repeated */
 };
 
 struct frozen_process {

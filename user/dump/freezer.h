@@ -48,6 +48,11 @@ void freezer_set_deadline(struct freezer *f, pid_t tid, long long deadline_ns);
 void freezer_tell_first(struct freezer *f, pid_t tid, uint64_t first);
 /* The moment, asked for when it is needed: 0 if it is not known. */
 void freezer_ask_deadlines(struct freezer *f, long long (*ask)(void *arg, pid_t tid), void *arg);
+/*
+ * Thread @tid has been made to call meanwhile, and its registers make the call again that the
+ * stop ended with -EINTR: if a signal has come it is to be EINTR after all.
+ */
+void freezer_set_repeated(struct freezer *f, pid_t tid);
 /* @pid, a child of somebody in the tree, is no part of it. Before freezer_freeze. Returns 0 or -errno. */
 int freezer_ignore(struct freezer *f, pid_t pid);
 /*

@@ -99,8 +99,6 @@ int guest_open(struct guest *g, pid_t pid, pid_t tid, bool (*repeats)(const stru
 	int ret;
 
 	*g = (struct guest){.pid = pid, .tid = tid, .mem = -1, .deadline_ns = clock_ns() + CALL_NS};
-	if (!arch_frames_are_proven)
-		return fail(err, 0, "calls by signal frames are not proven on this processor");
 	snprintf(path, sizeof(path), "/proc/%d/mem", pid);
 	g->mem = open(path, O_RDWR | O_CLOEXEC);
 	if (g->mem < 0)
@@ -110,9 +108,6 @@ int guest_open(struct guest *g, pid_t pid, pid_t tid, bool (*repeats)(const stru
 		return ret;
 	if (arch_frame_obstacle(&g->saved))
 		return fail(err, 0, "%s", arch_frame_obstacle(&g->saved));
-	if (!arch_restart_survives && ((repeats && repeats(&g->work)) ||
-				       regs_rewind_syscall(&g->work) == -ERESTART_RESTARTBLOCK))
-		return fail(err, 0, "it sleeps in a call");
 	if (ptrace(PTRACE_GETSIGMASK, tid, (void *)KERNEL_SIGSET, &g->mask) < 0)
 		return fail(err, errno, "cannot read its signal mask");
 	g->is_repeated = repeats && repeats(&g->work);
@@ -200,21 +195,19 @@ static bool is_ours(const struct guest *g, __u64 start, size_t size, __u64 stack
 
 /*
  * Where it goes on if nobody puts its registers back: at the call that it was in, made
- * again, since rt_sigreturn forgets what of it had passed.
+ * again, since rt_sigreturn forgets what of it had passed. *@general is what of @back is
+ * to be freed.
  */
-static int registers_of_return(const struct guest *g, struct regs *back)
+static int registers_of_return(const struct guest *g, struct regs *back, struct regs *general)
 {
-	long result = regs_syscall_result(&g->saved);
-
 	*back = g->saved;
-	back->set[0].data = malloc(g->saved.set[0].size);
-	if (!back->set[0].data)
+	if (regs_copy_general(general, &g->saved))
 		return -ENOMEM;
-	memcpy(back->set[0].data, g->saved.set[0].data, g->saved.set[0].size);
-	if (g->is_repeated && arch_restart_survives)
+	memcpy(back->set, general->set, general->n * sizeof(general->set[0]));
+	if (g->is_repeated)
 		regs_repeat_syscall(back);
-	/* the code for "from the beginning" in place of the one for "go on" */
-	if (arch_restart_survives && regs_syscall_nr(back) >= 0 && result == -ERESTART_RESTARTBLOCK)
+	else if (regs_syscall_nr(back) >= 0 && regs_syscall_result(back) == -ERESTART_RESTARTBLOCK)
+		/* the code for "from the beginning" in place of the one for "go on" */
 		regs_end_syscall(back, -ERESTARTNOINTR);
 	regs_rewind_syscall(back);
 	return 0;
@@ -235,15 +228,15 @@ static int write_frames(struct guest *g, const struct layout *l, struct error *e
 	_cleanup_free_ char *pages = aligned_alloc(FRAME_ALIGN, l->size);
 	__u64 at = g->place.start;
 	struct mark mark = {.size = l->size, .changing = l->wait + arch_frame_first_arg()};
-	struct regs back;
+	struct regs back, general = {0};
 	ssize_t done;
 
-	if (!pages || registers_of_return(g, &back))
+	if (!pages || registers_of_return(g, &back, &general))
 		return fail(err, ENOMEM, "cannot build frames");
 	memset(pages, 0, l->size);
 	memcpy(mark.text, mark_text, sizeof(mark_text));
 	arch_frame_build(pages + l->back, at + l->back, &back, g->mask, &g->place.gadgets);
-	free(back.set[0].data);
+	regs_deinit(&general);
 	build_call(g, pages, l->wait, at + l->back, SYS_wait4, (const __u64[6]){NO_PID, 0, __WALL});
 	build_call(g, pages, l->child, at + l->child, SYS_exit_group, (const __u64[6]){0});
 	mark.sum = sum_of(pages, &mark);
@@ -298,6 +291,7 @@ static int put_back(struct guest *g, struct error *err)
 
 	if (ptrace(PTRACE_SETSIGMASK, g->tid, (void *)KERNEL_SIGSET, &g->mask) < 0)
 		return fail(err, errno, "cannot give it its signal mask back");
+	g->is_held |= regs_hold_call(&g->saved, g->is_repeated);
 	ret = regs_set_general(&g->saved, g->tid, err);
 	if (!ret)
 		g->is_away = false;

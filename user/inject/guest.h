@@ -39,6 +39,7 @@ struct guest {
 	long long deadline_ns;	/* no call may last longer: CLOCK_MONOTONIC */
 	bool is_repeated;	/* the call that its stop has ended is made again */
 	bool is_away;		/* it is not where it was */
+	bool is_held;		/* it was away, and that call is in its registers now: regs_hold_call */
 };
 
 /*

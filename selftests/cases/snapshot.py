@@ -3,66 +3,14 @@
 one instant, nobody sees a clone, and where there can be none the memory is copied in the stop."""
 
 import os
-import re
 import shutil
-import struct
 
-from case import Failed, Skipped, descendants, is_running, kill, read_file, status_field
+from beats import (ALWAYS, beat, begin, cloned, end, goes_on, must_be_cloned, must_be_copied,
+                   program)
+from case import Failed, Skipped, descendants, kill, read_file, status_field
 from harm import refused_once
 
-ROUNDS = int(os.environ.get('CRBPF_ROUNDS', 20))    # of the tests with many; 500 for a long one
-ALWAYS = '--leave-running', '--snapshot', 'always'
-
-
-def program(case, name):
-    return os.path.join(case.settings.output, 'selftests', name)
-
-
-def beat(case):
-    data = open(os.path.join(case.work, 'beat'), 'rb').read(8)
-    return struct.unpack('Q', data)[0] if len(data) == 8 else 0
-
-
-def begin(case, name, *arguments):
-    pid = case.spawn([program(case, name), *arguments])
-    case.await_true(lambda: os.path.exists(os.path.join(case.work, 'beat')) and beat(case) > 3,
-                    30, f'beats of {name}')
-    return pid
-
-
-def goes_on(case, pid, when):
-    start = beat(case)
-    case.await_true(lambda: beat(case) > start + 3 or not is_running(pid), 30, f'{when}: beats')
-    said = read_file(os.path.join(case.work, 'failures')).strip()
-    if said or not is_running(pid):
-        raise Failed(f'{when}: {said or "it is gone"}')
-
-
-def log_of(images):
-    return read_file(os.path.join(images, 'dump.log'))
-
-
-def cloned(images):
-    """How many processes were cloned in a dump."""
-    found = re.search(r'(\d+) processes were cloned', log_of(images))
-    return int(found.group(1)) if found else 0
-
-
-def must_be_cloned(images):
-    if 'are not proven on this processor' in log_of(images):
-        raise Skipped('calls by signal frames are not proven on this processor')
-    if not cloned(images):
-        raise Failed('nothing was cloned: ' + ' '.join(
-            line for line in log_of(images).splitlines() if 'stands still' in line))
-
-
-def end(case, pid):
-    """Kills a tree and waits until all of its numbers are free."""
-    tree = [pid, *descendants(pid)]
-    for p in tree:
-        kill(p)
-    case.await_true(lambda: not any(os.path.exists(f'/proc/{p}') for p in tree), 10, 'the end')
-    case.statuses.clear()
+ROUNDS = int(os.environ.get('CRBPF_ROUNDS', 20))    # of the tests with many; make soak: 500
 
 
 def test_instant(case):
@@ -125,22 +73,27 @@ def test_never(case):
                         '--snapshot', 'sometimes'], "cannot be 'sometimes'", 'always')
 
 
-def must_be_copied(case, pid, why):
-    images = case.dump(pid, *ALWAYS)
-    if 'are not proven on this processor' in log_of(images):
-        raise Skipped('calls by signal frames are not proven on this processor')
-    said = [line for line in log_of(images).splitlines() if 'warning' in line and 'stands still' in line]
-    if cloned(images) or len(said) != 1 or not re.search(why, said[0]):
-        raise Failed(f'cloned: {cloned(images)}; said: {said}')
-    goes_on(case, pid, 'after a dump')
-    return images
-
-
 def test_filtered(case):
     """A program whose filter forbids nearly all calls is not harmed."""
     pid = case.spawn([program(case, 'steady'), 'filtered'])
     case.await_true(lambda: status_field(pid, 'Seccomp') == '2' and beat(case) > 3, 10, 'the filter')
     must_be_copied(case, pid, 'seccomp filter is in the way')
+
+
+def test_overcommit(case):
+    """Memory that the kernel would not grant at once, and so not to a clone."""
+    if read_file('/proc/sys/vm/overcommit_memory').strip() != '0':
+        raise Skipped('this kernel grants memory by another rule (vm.overcommit_memory)')
+    must_be_copied(case, begin(case, 'ballast', 'overcommitted'), 'cannot be cloned: .*memory')
+
+
+def test_no_instructions(case):
+    """A program without the instructions that it is made to call by."""
+    pid = begin(case, 'ballast', 'bare')
+    images = must_be_copied(case, pid, 'has not the instructions')
+    end(case, pid)
+    case.restore(images)
+    goes_on(case, pid, 'restored')
 
 
 def group(case, controllers, limits):

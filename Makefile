@@ -43,7 +43,7 @@ ifneq ($(V),1)
 msg = @printf '  %-8s %s\n' "$(1)" "$(patsubst $O/%,%,$(2))";
 endif
 
-.PHONY: all help install demo check check-vm check-unit selftest bench plot tests sanitize clean dist deb rpm FORCE
+.PHONY: all help install demo check check-vm soak check-unit selftest bench plot tests sanitize clean dist deb rpm FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -57,6 +57,7 @@ help:
 ## make check       install what the tests need, build, run every test (root)
 ## make check-vm  every test in virtual machines of other kernels and ARM64; ARCH=arm64 KERNEL=6.12
 ##                 TESTS=pidfd run part of it
+## make soak        the tests of snapshots and of kills, 500 rounds each (root); ROUNDS=1000
 ## make check-unit  only the tests that need no privilege;  make selftest: only the others
 ## make bench       measure against Debian's criu and this machine's limits (root)
 ## make plot        how long a program stands still by its memory: .output/frozen.svg (root)
@@ -141,6 +142,10 @@ check:
 	@tools/install-deps test
 	@$(MAKE) --no-print-directory tests
 	@selftests/run.py --output $O
+soak:
+	@tools/install-deps test
+	@$(MAKE) --no-print-directory tests
+	@CRBPF_ROUNDS=$(or $(ROUNDS),500) selftests/run.py --output $O --only cases/snapshot --only cases/killed_dump
 check-vm:
 	@tools/vm/check $(if $(filter command%,$(origin ARCH)),--arch $(ARCH)) $(if $(KERNEL),--kernel $(KERNEL)) \
 		$(if $(TESTS),--tests '$(TESTS)')

@@ -68,7 +68,7 @@ static void rescue(struct cow_clones *clones, pid_t root)
 	while (count_zombies(clones, &is_alive) && clock_ns() < until) {
 		struct error err = {0};
 
-		cow_reap(clones, root, false, FREEZE_S, NULL, NULL, NULL, &err);
+		cow_reap(clones, root, false, FREEZE_S, NULL, NULL, &err);
 		error_deinit(&err);
 		nanosleep(&step, NULL);
 		if (step.tv_nsec < PAUSE_NS / 2)

@@ -168,8 +168,7 @@ static int reap_one(struct freezer *f, struct cow_clone *clone, bool traced, str
 }
 
 static int try_reap(struct cow_clones *clones, pid_t root, bool traced, unsigned int timeout,
-		    long long (*ask)(void *arg, pid_t tid), void *arg, struct log *log,
-		    struct error *err)
+		    const struct cow_waits *waits, struct log *log, struct error *err)
 {
 	long long start = 0;
 	struct freezer *f = NULL;
@@ -177,7 +176,8 @@ static int try_reap(struct cow_clones *clones, pid_t root, bool traced, unsigned
 
 	if (ret)
 		return ret;
-	freezer_ask_deadlines(f, ask, arg);
+	if (waits)
+		freezer_ask_deadlines(f, waits->deadline, waits->arg);
 	for (size_t i = 0; i < clones->n && !ret; i++)
 		if (clones->list[i].child)
 			ret = freezer_ignore(f, clones->list[i].child);
@@ -185,10 +185,13 @@ static int try_reap(struct cow_clones *clones, pid_t root, bool traced, unsigned
 		start = clock_ns();
 		ret = freezer_freeze(f, timeout, err);
 	}
+	if (waits && !ret)
+		waits->learn(waits->arg, f);
 	/* of those who are made to call now, before that wakes them up */
-	for (size_t i = 0; i < clones->n && !ret && ask; i++)
+	for (size_t i = 0; i < clones->n && !ret && waits; i++)
 		if (clones->list[i].child)
-			freezer_set_deadline(f, clones->list[i].pid, ask(arg, clones->list[i].pid));
+			freezer_set_deadline(f, clones->list[i].pid,
+					     waits->deadline(waits->arg, clones->list[i].pid));
 	for (size_t i = 0; i < clones->n && !ret; i++)
 		ret = reap_one(f, &clones->list[i], traced, err);
 	freezer_thaw(f, THAW_RUN, NULL);
@@ -239,7 +242,7 @@ static pid_t first_process(const struct cow_clones *clones)
 }
 
 int cow_reap(struct cow_clones *clones, pid_t root, bool traced, unsigned int timeout,
-	     long long (*ask)(void *arg, pid_t tid), void *arg, struct log *log, struct error *err)
+	     const struct cow_waits *waits, struct log *log, struct error *err)
 {
 	int failures = 0, ret = 0;
 
@@ -248,7 +251,7 @@ int cow_reap(struct cow_clones *clones, pid_t root, bool traced, unsigned int ti
 		if (!root || !is_running(root))
 			root = first_process(clones);
 		error_deinit(err);
-		ret = try_reap(clones, root, traced, timeout, ask, arg, log, err);
+		ret = try_reap(clones, root, traced, timeout, waits, log, err);
 		if (ret && ++failures < TRIES)
 			nanosleep(&pause_between, NULL);
 		root = ret ? root : 0;

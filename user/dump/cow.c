@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "collect/collector.h"
 #include "dump/dump.h"
 #include "dump/freezer.h"
 #include "dump/interrupted.h"
@@ -315,6 +316,33 @@ static long long deadline_of(void *dump, pid_t tid)
 	return waits_deadline(dump, tid);
 }
 
+static int tell_first(void *freezer, const struct record_head *head)
+{
+	const struct task_record *rec = (const struct task_record *)head;
+
+	if (head->type == RECORD_TASK && rec->marks.has_first_argument)
+		freezer_tell_first(freezer, rec->pid.host, rec->marks.first_argument);
+	return 0;
+}
+
+/* First arguments of interrupted calls, where the kernel's records have them (ARM64). */
+static void learn_first(void *dump, struct freezer *f)
+{
+	struct dump *d = dump;
+	struct error err = {0};
+	const pid_t *pids;
+	size_t n = freezer_pids(f, &pids);
+
+	if (!d->snap.n_tasks || !d->snap.tasks[0].rec->marks.has_first_argument)
+		return;
+	collector_set_flags(d->collector, COLLECT_RUNNING | COLLECT_NO_PARTS | COLLECT_NO_PATHS |
+						  COLLECT_NO_DETAILS);
+	if (collector_run(d->collector, pids, n, tell_first, f, &err))
+		log_debug(d->log, "arguments of calls: %s", err.text ?: "not known");
+	collector_set_flags(d->collector, 0);
+	error_deinit(&err);
+}
+
 /* The kernel may have made room by killing somebody, and clones come first. */
 static void explain_death(const struct dump *d, struct error *err)
 {
@@ -335,6 +363,7 @@ static void explain_death(const struct dump *d, struct error *err)
 void dump_unsnapshot(void *dump, bool failed, struct error *err)
 {
 	struct dump *d = dump;
+	const struct cow_waits waits = {deadline_of, learn_first, d};
 	struct error why = {0};
 
 	if (!count_clones(d))
@@ -346,7 +375,7 @@ void dump_unsnapshot(void *dump, bool failed, struct error *err)
 	cow_kill(d->cow->clones);
 	waits_deinit(d);
 	waits_note(d);
-	if (cow_reap(d->cow->clones, d->opt->pid, true, REAP_SECONDS, deadline_of, d, d->log, &why))
+	if (cow_reap(d->cow->clones, d->opt->pid, true, REAP_SECONDS, &waits, d->log, &why))
 		log_warn(d->log, "a clone could not be taken away yet, a process goes on trying: %s; ignoring",
 			 why.text ?: "no memory");
 	error_deinit(&why);

@@ -26,6 +26,7 @@ struct cow;
 struct cow_guard;
 struct dump;
 struct error;
+struct freezer;
 struct log;
 struct process;
 struct waits;
@@ -107,13 +108,19 @@ bool cow_filter_allows(const struct guest *g);
 char cow_state(const struct cow_clone *clone);
 /* Kills the clones, which are ours, and waits until their memory is free. */
 void cow_kill(struct cow_clones *clones);
+/* What the dump knows of the calls that the second stop takes threads out of. */
+struct cow_waits {
+	long long (*deadline)(void *arg, pid_t tid);	/* see freezer_ask_deadlines */
+	void (*learn)(void *arg, struct freezer *f);	/* all stand still, nobody has called yet */
+	void *arg;
+};
 /*
- * Stops the tree of @root and has the processes reap their dead clones. @ask: see
- * freezer_ask_deadlines. @traced: they still are ours by ptrace. Those whose process has
- * ended need nobody to stop. Returns 0 or -errno.
+ * Stops the tree of @root and has the processes reap their dead clones. @waits: NULL: nothing
+ * is known. @traced: they still are ours by ptrace. Those whose process has ended need
+ * nobody to stop. Returns 0 or -errno.
  */
 int cow_reap(struct cow_clones *clones, pid_t root, bool traced, unsigned int timeout,
-	     long long (*ask)(void *arg, pid_t tid), void *arg, struct log *log, struct error *err);
+	     const struct cow_waits *waits, struct log *log, struct error *err);
 
 /* --- cow-guard.c ----------------------------------------------------------- */
 

@@ -82,17 +82,35 @@ static void child(struct area *area, size_t page, volatile int *turn)
 	_exit(0);
 }
 
+/* How many mappings of writable anonymous memory there are. */
+static int count_mappings(void)
+{
+	FILE *f = fopen("/proc/self/maps", "r");
+	char line[512];
+	int n = 0;
+
+	while (f && fgets(line, sizeof(line), f))
+		n += strstr(line, " rw-p 00000000 00:00 0") != NULL;
+	if (f)
+		fclose(f);
+	return n;
+}
+
 static void work(struct area *areas, size_t page)
 {
+	int before, after;
 	volatile int *turn = subject_shared(page);
 	pid_t pid = subject_fork();
 
 	if (!pid)
 		child(&areas[PLAIN], page, turn);
 	subject_need(subject_await(*turn == 1), "the child does not come up");
+	before = count_mappings();
 	subject_ready();
 	subject_wait_restored();
 
+	after = count_mappings();
+	subject_check(after == before, "%d mappings, were %d", after, before);
 	subject_need(mprotect(areas[NO_ACCESS].at, areas[NO_ACCESS].size, PROT_READ) == 0,
 		     "mprotect: %m");
 	for (int i = 0; i < OF_CHILD; i++)

@@ -169,30 +169,6 @@ static bool is_to_register(const struct fill *fill, const struct new_vma *v)
 	return !v->inherited && !is_huge;
 }
 
-int fill_add(struct fill *fill, size_t i, const struct new_process *p, const struct new_vma *v,
-	     uint64_t start, uint64_t bytes, uint64_t offset, struct error *err)
-{
-	struct target *target = &fill->targets[i];
-	struct uffdio_register reg = { .range = { start, bytes },
-				       .mode = UFFDIO_REGISTER_MODE_MISSING };
-	struct range *range = array_add(fill->ranges, fill->n_ranges);
-
-	if (!range)
-		return fail(err, ENOMEM, "cannot read pages");
-	if (!target->is_opened) {
-		target->is_opened = true;
-		target->pid = injected_tid(p->tasks[0].injected);
-		target->pages_fd = p->pages_fd;
-		target->userfault = fetch_userfault(p, target->pid);
-	}
-	*range = (struct range){ target, start, bytes, offset, false };
-	range->is_missing = target->userfault >= 0 && is_to_register(fill, v) &&
-			    !ioctl(target->userfault, UFFDIO_REGISTER, &reg);
-	return 0;
-}
-
-/* --- the work --- */
-
 /* The next piece of work. False: there is none, or another thread has failed. */
 static bool take(struct fill *fill, struct range *ret)
 {
@@ -272,6 +248,52 @@ static int write_piece(const struct range *piece, char *buffer, struct error *er
 				    (unsigned long long)(piece->start + done));
 		done += (uint64_t)n;
 	}
+	return 0;
+}
+
+/*
+ * What is registered becomes a mapping of its own, which is united with its neighbours at the
+ * end if their pages belong together: if there was a page before they were parted.
+ */
+static int put_first_page(struct range *range, uint64_t page, struct error *err)
+{
+	struct range first = *range;
+	char *buffer = malloc(page);
+	int ret;
+
+	if (!buffer)
+		return fail(err, ENOMEM, "cannot read pages");
+	first.bytes = page;
+	ret = read_piece(&first, buffer, err) ?: write_piece(&first, buffer, err);
+	free(buffer);
+	range->start += page;
+	range->offset += page;
+	range->bytes -= page;
+	return ret ? fail_in(err, "process %d", range->target->pid) : 0;
+}
+
+int fill_add(struct fill *fill, size_t i, const struct new_process *p, const struct new_vma *v,
+	     uint64_t start, uint64_t bytes, uint64_t offset, struct error *err)
+{
+	struct target *target = &fill->targets[i];
+	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	struct range *range = array_add(fill->ranges, fill->n_ranges);
+
+	if (!range)
+		return fail(err, ENOMEM, "cannot read pages");
+	if (!target->is_opened) {
+		target->is_opened = true;
+		target->pid = injected_tid(p->tasks[0].injected);
+		target->pages_fd = p->pages_fd;
+		target->userfault = fetch_userfault(p, target->pid);
+	}
+	*range = (struct range){ target, start, bytes, offset, false };
+	if (target->userfault < 0 || !is_to_register(fill, v))
+		return 0;
+	if (put_first_page(range, fill->r->page_size, err))
+		return err->code;
+	reg.range = (struct uffdio_range){ range->start, range->bytes };
+	range->is_missing = !ioctl(target->userfault, UFFDIO_REGISTER, &reg);
 	return 0;
 }
 

@@ -137,7 +137,10 @@ static void make_objects(void)
 	static char block[65536];
 
 	subject_need(pipe(pipe_fd) == 0 && pipe(full_fd) == 0 && pipe(poll_fd) == 0, "pipe: %m");
-	subject_need(write(full_fd[1], block, sizeof(block)) == sizeof(block), "write: %m");
+	/* By default it holds 16 pages, of whatever size. */
+	subject_need(fcntl(full_fd[1], F_SETPIPE_SZ, sizeof(block)) == sizeof(block) &&
+			     write(full_fd[1], block, sizeof(block)) == sizeof(block),
+		     "a full pipe: %m");
 	event_fd = eventfd(0, 0);
 	epoll_fd = epoll_create1(0);
 	subject_need(socketpair(AF_UNIX, SOCK_STREAM, 0, pair_fd) == 0, "socketpair: %m");

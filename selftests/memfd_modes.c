@@ -16,7 +16,20 @@
 #endif
 #define LONG_NAME "a name with spaces, \xc3\xa4 and (deleted)"
 #define SPARSE	  (3LL << 30)
-#define HUGE	  (2UL << 20)
+
+/* The size of huge pages by default: 2 MB, or 32 with pages of 16K. */
+static size_t huge_size(void)
+{
+	FILE *f = fopen("/proc/meminfo", "r");
+	char line[128];
+	size_t kb = 0;
+
+	while (f && !kb && fgets(line, sizeof(line), f))
+		sscanf(line, "Hugepagesize: %zu kB", &kb);
+	if (f)
+		fclose(f);
+	return kb * 1024;
+}
 
 static int make(const char *name, unsigned int flags, off_t size, const char *text)
 {
@@ -56,7 +69,7 @@ static void check_name(int fd, const char *want)
 static char *map_huge(int fd)
 {
 	char *p = fd < 0 ? MAP_FAILED
-			 : mmap(NULL, HUGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+			 : mmap(NULL, huge_size(), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
 	if (p == MAP_FAILED)
 		return NULL;
@@ -71,7 +84,7 @@ int main(void)
 	int future = make("future", MFD_ALLOW_SEALING, 8192, "future");
 	int sparse = make("sparse", 0, SPARSE, "begin"), named = make(LONG_NAME, 0, 1, "x");
 	/* CRIU looks for a mount of huge memory files, and finds none. */
-	int huge = subject_through_criu() ? -1 : make("huge", MFD_HUGETLB, HUGE, "");
+	int huge = subject_through_criu() ? -1 : make("huge", MFD_HUGETLB, (off_t)huge_size(), "");
 	int huge_unmapped = -1, reader;
 	int noexec_seals = closed < 0 ? 0 : fcntl(closed, F_GET_SEALS), status;
 	char *huge_map = map_huge(huge), *writable, proc[64];
@@ -80,7 +93,7 @@ int main(void)
 	subject_need(plain >= 0 && sealed >= 0 && empty >= 0 && future >= 0 && sparse >= 0 && named >= 0,
 		     "memfd_create: %m");
 	if (huge_map)
-		huge_unmapped = make("unmapped", MFD_HUGETLB, HUGE, "");
+		huge_unmapped = make("unmapped", MFD_HUGETLB, (off_t)huge_size(), "");
 	subject_need(pwrite(sparse, "end", 3, SPARSE - 3) == 3, "pwrite: %m");
 	writable = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, future, 0);
 	status = fcntl(future, F_ADD_SEALS, F_SEAL_FUTURE_WRITE);
@@ -115,11 +128,11 @@ int main(void)
 	check_name(named, "/memfd:" LONG_NAME " (deleted)");
 	if (huge_map) {
 		subject_check(strcmp(huge_map, "huge") == 0 && fstat(huge, &st) == 0 &&
-				      (size_t)st.st_blksize == HUGE,
+				      (size_t)st.st_blksize == huge_size(),
 			      "huge: `%.8s', blocks of %ld", huge_map, (long)st.st_blksize);
 		huge_map[1] = 'a';
 		subject_check(pread(huge, proc, 4, 0) == 4 && proc[1] == 'a', "huge: %.4s", proc);
-		subject_check(fstat(huge_unmapped, &st) == 0 && st.st_size == (off_t)HUGE,
+		subject_check(fstat(huge_unmapped, &st) == 0 && st.st_size == (off_t)huge_size(),
 			      "huge and unmapped: size %lld", (long long)st.st_size);
 	}
 	return subject_end();

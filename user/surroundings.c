@@ -79,6 +79,12 @@ void read_label(const char *path, char *buf, size_t n)
 	buf[strcspn(buf, "\n")] = '\0';
 }
 
+bool label_is_none(const char *label)
+{
+	return !strcmp(label, "unconfined") || strstr(label, ":unconfined_t:") ||
+	       strstr(label, ":unconfined_service_t:");
+}
+
 const char *surroundings_groups(struct surroundings *s)
 {
 	char text[CGROUPS_ROOM];

@@ -15,6 +15,7 @@
 #include "lib/buf.h"
 #include "lib/ids.h"
 
+#define LABEL_ROOM   4096 /* of a security label: stacked AppArmor profiles are long */
 #define CGROUPS_ROOM 8192 /* of /proc/PID/cgroup */
 
 struct surroundings_path;
@@ -23,7 +24,7 @@ struct surroundings {
 	struct ids index;		/* hash of a path and its inode to position + 1 in paths */
 	struct surroundings_path *paths;	/* those that lead to their file */
 	size_t n_paths;
-	char label[256];		/* of this process; "" if no security module gives labels */
+	char label[LABEL_ROOM];		/* of this process; "" if no security module gives labels */
 	bool has_label;			/* it was asked for */
 	const char *groups;		/* /proc/self/cgroup; NULL until it is asked for */
 	struct ids own_groups;		/* css_set of tasks that are in the same: identities */
@@ -47,5 +48,11 @@ void read_text(const char *path, char *buf, size_t n);
 
 /* The security label at @path (/proc/PID/attr/current), without what ends it; "" if there is none. */
 void read_label(const char *path, char *buf, size_t n);
+
+/*
+ * Does this label confine nothing? AppArmor's word for it ("unconfined_http (enforce)" is a profile),
+ * and the types of those whom Fedora's SELinux policy leaves alone.
+ */
+bool label_is_none(const char *label);
 
 #endif

@@ -220,3 +220,24 @@ JUDGE_TEST(another_namespace_is_refused)
 	EXPECT_EQ(judge_run(&x->judge, &x->err), 0);
 	EXPECT(has(x, "lives in another network namespace"));
 }
+
+JUDGE_TEST(a_label_that_cannot_be_read_is_refused)
+{
+	x->around.has_label = true;
+	snprintf(x->around.label, sizeof(x->around.label), "crbpf (enforce)");
+	x->process.pid = getpid();
+	x->task.tid = 1 << 30; /* there is no such thread */
+	EXPECT_EQ(judge_run(&x->judge, &x->err), 0);
+	EXPECT(has(x, "security label: its security label cannot be read"));
+}
+
+TEST(labels_that_confine_nothing)
+{
+	EXPECT(label_is_none("unconfined"));
+	EXPECT(label_is_none("unconfined_u:unconfined_r:unconfined_t:s0-s0:c0.c1023"));
+	EXPECT(!label_is_none("unconfined_http (enforce)"));
+	EXPECT(!label_is_none("unconfined-ish"));
+	EXPECT(label_is_none("system_u:system_r:unconfined_service_t:s0"));
+	EXPECT(!label_is_none("unconfined_u:unconfined_r:thumb_t:s0"));
+	EXPECT(!label_is_none(""));
+}

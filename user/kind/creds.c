@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/securebits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@
 #include "kind.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/log.h"
 #include "restore/restore.h"
 #include "surroundings.h"
 
@@ -27,34 +29,43 @@
 
 /* --- judge --------------------------------------------------------------- */
 
-/* AppArmor's word, and the types of those whom Fedora's SELinux policy leaves alone. */
-static bool confines_nothing(const char *label)
+/* Threads mostly have the label of the first, for they have its credentials. */
+static bool has_label_of_leader(const struct task *t)
 {
-	return !strcmp(label, "unconfined") || strstr(label, ":unconfined_t:") ||
-	       strstr(label, ":unconfined_service_t:");
+	return t != t->process->tasks &&
+	       t->rec->creds.cred == t->process->tasks->rec->creds.cred;
 }
 
 /* A task restored under a label that allows more than its own would be a hole. */
 static void judge_label(struct judge *j, const struct task *t)
 {
 	const char *own = surroundings_label(j->around);
-	char path[64], label[256];
+	char path[64], label[LABEL_ROOM];
 
-	if (!own[0])
+	if (!own[0] || has_label_of_leader(t))
 		return;
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/attr/current", t->process->pid, t->tid);
 	read_label(path, label, sizeof(label));
-	if (label[0] && strcmp(label, own) && !confines_nothing(label))
+	if (!label[0] && kill(t->process->pid, 0) && errno == ESRCH)
+		return;
+	if (!label[0])
+		judge_task(j, t, "security label", "run crbpf as root, and unconfined",
+			   "its security label cannot be read");
+	else if (label_is_none(label) && strcmp(label, own)) {
+		judge_task(j, t, "security label", NULL, "is `%s', and will be `%s', as crbpf is",
+			   label, own);
+		judge_soften(j);
+	} else if (strcmp(label, own)) {
 		judge_task(j, t, "security label", "run crbpf under the same label",
 			   "is confined as `%s', which is not carried yet", label);
+	}
 }
 
 static void judge(struct judge *j, const struct task *t)
 {
 	if (t->process->is_zombie)
 		return;
-	if (t == t->process->tasks)
-		judge_label(j, t);
+	judge_label(j, t);
 	if (t->rec->landlock == RECORD_LANDLOCK_UNKNOWN)
 		judge_task(j, t, "Landlock domain", "run crbpf where it may use Landlock itself",
 			   "may have confined itself by Landlock: crbpf cannot learn where this "
@@ -152,20 +163,28 @@ static int check_caps(struct restore *r, const struct caps *want)
 }
 
 /* criu notes a label also where it confines nothing. */
-static bool is_our_label(const char *label)
+static int check_label(struct restore *r, const struct new_task *t, const char *label)
 {
-	char own[256];
+	char own[LABEL_ROOM];
 
-	if (!label || !label[0] || confines_nothing(label))
-		return true;
+	if (!label || !label[0])
+		return 0;
 	read_label("/proc/thread-self/attr/current", own, sizeof(own));
-	return !strcmp(label, own);
+	if (!strcmp(label, own))
+		return 0;
+	if (!label_is_none(label))
+		return fail(r->err, 0, "it is confined as `%s', which cannot be restored yet", label);
+	if (own[0])
+		log_warn(r->log, "task %d was `%s', and is `%s' now, as crbpf is", t->tid, label,
+			 own);
+	return 0;
 }
 
 static int check(struct restore *r, struct new_task *t)
 {
 	const CredsEntry *creds = t->core->thread_core->creds;
 	struct caps want;
+	int ret;
 
 	if (!creds)
 		return fail(r->err, 0, "the image does not hold its credentials");
@@ -173,9 +192,9 @@ static int check(struct restore *r, struct new_task *t)
 	    creds->n_cap_eff > CAP_WORDS || creds->n_cap_bnd > CAP_WORDS ||
 	    creds->n_cap_amb > CAP_WORDS)
 		return fail(r->err, 0, "its capability sets are larger than this kernel's");
-	if (!is_our_label(creds->lsm_profile))
-		return fail(r->err, 0, "it is confined as `%s', which cannot be restored yet",
-			    creds->lsm_profile);
+	ret = check_label(r, t, creds->lsm_profile);
+	if (ret)
+		return ret;
 	want = caps_of(creds);
 	return check_caps(r, &want);
 }

@@ -334,7 +334,7 @@ static int make_detached_mount(void)
 /* The kernel is to tell when memory is short: what was asked for only this file knows. */
 static int make_pressure(void)
 {
-	const char *trigger = "some 900000 1000000";
+	const char *trigger = "some 1900000 2000000";
 	int fd = open("/proc/pressure/memory", O_RDWR | O_NONBLOCK);
 
 	return fd < 0 || write(fd, trigger, strlen(trigger) + 1) < 0 ? -1 : fd;

@@ -292,5 +292,16 @@ struct dentry___direct {
 	struct hlist_node d_alias;
 };
 
+/* how many tasks have them */
+struct files_struct___users {
+	atomic_t count;
+};
+struct fs_struct___users {
+	int users;
+};
+struct sighand_struct___users {
+	refcount_t count;
+};
+
 #pragma clang attribute pop
 #endif

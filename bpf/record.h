@@ -104,6 +104,11 @@ struct record_keys {
 	__u32 is_service;	/* the session's holds systemd's "invocation_id" besides */
 };
 
+/* How many tasks have in common what clone(2) lets them share; 0: not known. */
+struct record_users {
+	__u32 files, fs, sighand, reserved;
+};
+
 /*
  * What has no name in BTF: which bit means what is to be learned by trying (user/learn.h).
  */
@@ -207,6 +212,7 @@ struct task_record {
 	struct record_policy numa;	/* what @mempolicy says */
 	struct record_keys keys;
 	struct record_marks marks;
+	struct record_users users;
 };
 
 enum record_arch_flags {

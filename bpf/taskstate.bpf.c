@@ -118,12 +118,28 @@ static __always_inline void task_filters(struct task_record *r)
 	r->seccomp_listener = filter_walk.has_listener;
 }
 
+/* Not the memory's: whoever looks at it counts for the moment. */
+static __always_inline void task_users(struct task_record *r)
+{
+	struct files_struct___users *files = (void *)r->files;
+	struct fs_struct___users *fs = (void *)r->fs;
+	struct sighand_struct___users *sighand = (void *)r->sighand;
+
+	if (files && bpf_core_field_exists(files->count))
+		r->users.files = BPF_CORE_READ(files, count.counter);
+	if (fs && bpf_core_field_exists(fs->users))
+		r->users.fs = BPF_CORE_READ(fs, users);
+	if (sighand && bpf_core_field_exists(sighand->count))
+		r->users.sighand = BPF_CORE_READ(sighand, count.refs.counter);
+}
+
 int task_state(void)
 {
 	struct task_struct *task = viewed_task();
 	struct mm_struct___context *mm = (void *)task_now.mm;
 	struct task_record *r = &task_now;
 
+	task_users(r);
 	task_mask(task, r);
 	r->sas_sp = BPF_CORE_READ(task, sas_ss_sp);
 	r->sas_size = BPF_CORE_READ(task, sas_ss_size);

@@ -3,8 +3,11 @@
  * What clone(2) lets tasks share or not: CRIU's format knows threads that share all, and processes
  * that share descriptors.
  */
+#include <stdint.h>
+
 #include "judge.h"
 #include "kind.h"
+#include "sharers.h"
 #include "snapshot.h"
 
 /* A thread that has unshared what belongs to its process. */
@@ -46,14 +49,69 @@ static void judge_process_sharing(struct judge *j, const struct process *p)
 			      p->files->process->pid);
 }
 
+static uint64_t identity(const struct task *t, enum shared_thing what)
+{
+	return what == SHARED_MEMORY  ? t->rec->mm
+	       : what == SHARED_FILES ? t->rec->files
+	       : what == SHARED_FS    ? t->rec->fs
+				      : t->rec->sighand;
+}
+
+/* Has anybody outside what @users tasks have in common with the first thread of @p? */
+static void judge_outside(struct judge *j, const struct process *p, enum shared_thing what,
+			  uint64_t users)
+{
+	static const char *const things[] = {"memory", "descriptors", "directories", "signals"};
+	static const char *const names[] = {"memory (CLONE_VM)", "descriptors (CLONE_FILES)",
+					    "working directory (CLONE_FS)",
+					    "signal handlers (CLONE_SIGHAND)"};
+	uint64_t own = identity(p->tasks, what);
+	size_t inside = 0;
+	pid_t other;
+
+	if (!own || users <= p->n_tasks)
+		return;
+	for (size_t i = 0; i < j->snap->n_tasks; i++)
+		inside += identity(&j->snap->tasks[i], what) == own;
+	if (users <= inside)
+		return;
+	other = sharer_outside(j->snap, p, what);
+	if (other > 0)
+		judge_process(j, p, things[what], NULL,
+			      "shares its %s with task %d outside the tree, which cannot be carried",
+			      names[what], other);
+	else if (other < 0)
+		judge_process(j, p, things[what], "run crbpf as root",
+			      "perhaps shares its %s with somebody outside the tree: the kernel does "
+			      "not say",
+			      names[what]);
+}
+
+/* The first that has it speaks for those of the tree that have it too. */
+static void judge_outsiders(struct judge *j, const struct process *p)
+{
+	const struct record_users *users = &p->tasks->rec->users;
+
+	if (p->mm && p->mm->process == p)
+		judge_outside(j, p, SHARED_MEMORY, p->rec->mm_users);
+	if (p->files && p->files->process == p)
+		judge_outside(j, p, SHARED_FILES, users->files);
+	if (p->fs_first == p)
+		judge_outside(j, p, SHARED_FS, users->fs);
+	if (p->sighand_first == p)
+		judge_outside(j, p, SHARED_HANDLERS, users->sighand);
+}
+
 static void judge(struct judge *j, const struct task *t)
 {
 	if (t->process->is_zombie)
 		return;
-	if (t == t->process->tasks)
-		judge_process_sharing(j, t->process);
-	else
+	if (t != t->process->tasks) {
 		judge_thread(j, t);
+		return;
+	}
+	judge_process_sharing(j, t->process);
+	judge_outsiders(j, t->process);
 }
 
 static const struct task_ops task_ops = {.judge = judge};

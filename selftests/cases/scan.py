@@ -11,7 +11,7 @@ import time
 
 import schema
 import subjects
-from case import Failed, kill, status_field
+from case import Failed, Skipped, kill, read_file, status_field
 
 
 def program(case, name):
@@ -193,6 +193,18 @@ def test_ends(case):
         out, err = scan(case, *words, status=2)
         if out or not err.startswith('crbpf: scan: '):
             raise Failed(f'{words}: {out}{err}')
+
+
+def test_no_tree(case):
+    """What cannot be a tree is an error, not a clean one."""
+    kernel = next((p for p in os.listdir('/proc') if p.isdigit() and p != '1'
+                   and not os.path.exists(f'/proc/{p}/exe') and read_file(f'/proc/{p}/maps') == ''
+                   and status_field(p, 'Kthread') != '0' and status_field(p, 'PPid') in ('0', '2')), None)
+    if not kernel:
+        raise Skipped('no kernel thread is to be seen from here')
+    _, err = scan(case, '--pid', kernel, status=2)
+    if 'kernel thread' not in err:
+        raise Failed(err)
 
 
 def test_gone_meanwhile(case):

@@ -67,6 +67,6 @@ int cmd_scan(int argc, char **argv, struct log *log, struct error *err)
 	else
 		ret = scan_and_print(&opt, log, err);
 	options_deinit(&opt);
-	/* A process that is not there was named by mistake. */
-	return ret >= 0 ? ret : ret == -ESRCH ? SCAN_USAGE : SCAN_CANNOT;
+	/* A process that is not there, or is none, was named by mistake. */
+	return ret >= 0 ? ret : ret == -ESRCH || ret == -EINVAL ? SCAN_USAGE : SCAN_CANNOT;
 }

@@ -170,7 +170,8 @@ static int run_each(struct collector *c, int phase, const pid_t *tgids, size_t n
 
 		if (r)
 			return r;
-		if (phase == PROGRAM_TASK && control->sent[RECORD_PROCESS] == before)
+		if (phase == PROGRAM_TASK && control->sent[RECORD_PROCESS] == before &&
+		    !(c->flags & COLLECT_MAY_END))
 			return fail(err, ESRCH, "process %d does not exist", tgids[i]);
 	}
 	return 0;
@@ -290,7 +291,8 @@ static int check_pass(struct collector *c, size_t n, struct error *err)
 		if (control->sent[i] != c->ring.arrived[i])
 			return fail(err, EAGAIN, "%llu records of type %d were sent, %llu arrived",
 				    control->sent[i], i, c->ring.arrived[i]);
-	if (c->flags & COLLECT_TASKS && n && control->sent[RECORD_PROCESS] < n)
+	if (c->flags & COLLECT_TASKS && n && control->sent[RECORD_PROCESS] < n &&
+	    !(c->flags & COLLECT_MAY_END))
 		return fail(err, ESRCH, "of %zu processes only %llu exist", n,
 			    control->sent[RECORD_PROCESS]);
 	if (c->flags & COLLECT_RUNNING)

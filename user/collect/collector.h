@@ -49,6 +49,7 @@ enum collect_flags {
 	 */
 	COLLECT_SHALLOW = 1024,
 
+	COLLECT_MAY_END = 4096,	/* processes of @tgids that do not exist are no error */
 	COLLECT_FLIGHTS = 2048,	/* what is in flight in Unix sockets: RECORD_FLIGHT_PART */
 
 	COLLECT_NO_CACHE = 256,	/* neither use what is pinned nor pin anything */

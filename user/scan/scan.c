@@ -77,6 +77,16 @@ static void forget_trees(struct scan *scan)
 	scan->n_trees = scan->n_hidden = 0;
 }
 
+/* Of the processes that were there before the look, those that still are must have been shown. */
+static int check_shown(const struct scan *scan, const struct pids *pids, struct error *err)
+{
+	for (size_t i = 0; i < pids->n; i++)
+		if (!ids_get(&scan->tree_of, (uint64_t)pids->pid[i]) && pids->pid[i] != getpid() &&
+		    !kill(pids->pid[i], 0))
+			return fail(err, EAGAIN, "process %d was not shown", pids->pid[i]);
+	return 0;
+}
+
 /* One look at everything asked for. */
 static int look(struct scan *scan, const struct pids *roots, struct error *err)
 {
@@ -91,6 +101,7 @@ static int look(struct scan *scan, const struct pids *roots, struct error *err)
 		fail(err, EPROTO, "what the kernel says refers to what it never said");
 	if (!ret)
 		ret = scan_find_trees(scan, roots, err);
+	ret = ret ?: check_shown(scan, &pids, err);
 	for (size_t i = 0; i < scan->n_trees && !ret; i++)
 		ret = scan_judge_tree(scan, &scan->trees[i], err);
 	pids_deinit(&pids);
@@ -229,7 +240,7 @@ int scan_run(struct scan *scan, const struct options *opt, struct log *log, stru
 {
 	const struct pids roots = { opt->pids.pid, opt->pids.n };
 	/* A table of descriptors needs the position of each. */
-	unsigned int flags = COLLECT_ALL | COLLECT_RUNNING | COLLECT_FLIGHTS;
+	unsigned int flags = COLLECT_ALL | COLLECT_RUNNING | COLLECT_MAY_END | COLLECT_FLIGHTS;
 	int ret;
 
 	if (!opt->fds)

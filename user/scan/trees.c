@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Which records belong to which tree, and who may see them. */
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/fsuid.h>
@@ -151,6 +152,25 @@ static int add_to_tree(struct scan *scan, const struct member *root, const struc
 	return ids_set(&scan->tree_of, (uint64_t)member->pid, position);
 }
 
+/* What was asked for is a tree, or an error: nothing is not clean. */
+static int check_roots(const struct scan *scan, const struct members *members,
+		       const struct pids *roots, struct error *err)
+{
+	for (size_t i = 0; i < roots->n; i++) {
+		const struct member *member = find(members, roots->pid[i]);
+
+		if (!member && kill(roots->pid[i], 0) && errno == ESRCH)
+			return fail(err, ESRCH, "process %d", roots->pid[i]);
+		if (!member)
+			return fail(err, EAGAIN, "process %d was not shown", roots->pid[i]);
+		if (member->is_kernel_thread)
+			return fail(err, 0, "process %d: is a kernel thread", roots->pid[i]);
+		if (!ids_get(&scan->tree_of, (uint64_t)roots->pid[i]))
+			return fail(err, 0, "process %d: is this crbpf", roots->pid[i]);
+	}
+	return 0;
+}
+
 static int share_out(struct scan *scan, const struct members *members, const struct pids *roots,
 		     struct error *err)
 {
@@ -160,8 +180,9 @@ static int share_out(struct scan *scan, const struct members *members, const str
 		const struct member *member = &members->list[i];
 		const struct member *root = find_root(members, roots, member);
 
-		/* The first process, and this one, are no trees to be saved. */
-		if (!root || member->is_kernel_thread || root->pid == 1 || member->pid == self)
+		/* The first process is no tree to be saved unless asked for; this one is none. */
+		if (!root || member->is_kernel_thread || (root->pid == 1 && !roots->n) ||
+		    member->pid == self)
 			continue;
 		if (member->is_hidden && roots->n) {
 			fail(err, EPERM, "process %d is not yours to look into", member->pid);
@@ -210,6 +231,7 @@ int scan_find_trees(struct scan *scan, const struct pids *roots, struct error *e
 		mark_members(&scan->records, &members);
 	if (!ret)
 		ret = share_out(scan, &members, roots, err);
+	ret = ret ?: check_roots(scan, &members, roots, err);
 	free(members.list);
 	ids_deinit(&members.index);
 	for (size_t i = 0; i < scan->n_trees && !ret; i++) {

@@ -49,52 +49,50 @@ static bool may_see(const struct record_creds *creds, int dumpable)
 	       creds->egid == gid && creds->sgid == gid && dumpable == DUMPABLE_USER;
 }
 
-static struct scan_member *find(const struct scan_members *members, pid_t pid)
+/* What is needed of each process before trees are known. */
+struct member {
+	pid_t pid, parent;
+	bool is_kernel_thread, is_hidden;
+};
+
+struct members {
+	struct member *list;
+	size_t n;
+	struct ids index;	/* pid to position + 1 */
+};
+
+static struct member *find(const struct members *members, pid_t pid)
 {
 	uint32_t position = ids_get(&members->index, (uint64_t)pid);
 
 	return position ? &members->list[position - 1] : NULL;
 }
 
-int scan_members_add(struct scan_members *members, pid_t pid, pid_t parent)
-{
-	struct scan_member *member = array_add(members->list, members->n);
-
-	if (!member)
-		return -ENOMEM;
-	*member = (struct scan_member){ .pid = pid, .parent = parent };
-	return ids_set(&members->index, (uint64_t)pid, (uint32_t)members->n);
-}
-
-void scan_members_deinit(struct scan_members *members)
-{
-	free(members->list);
-	ids_deinit(&members->index);
-	*members = (struct scan_members){ 0 };
-}
-
-static int list_members(const struct scan_records *records, struct scan_members *members)
+static int list_members(const struct scan_records *records, struct members *members)
 {
 	for (size_t i = 0; i < records->n; i++) {
 		const struct process_record *rec = (const void *)records->list[i];
+		struct member *member;
 
 		if (rec->head.type != RECORD_PROCESS || find(members, rec->pid.host))
 			continue;
-		if (scan_members_add(members, rec->pid.host, rec->parent.host))
+		member = array_add(members->list, members->n);
+		if (!member || ids_set(&members->index, (uint64_t)rec->pid.host, (uint32_t)members->n))
 			return -ENOMEM;
+		*member = (struct member){ .pid = rec->pid.host, .parent = rec->parent.host };
 	}
 	return 0;
 }
 
 /* A second look at the records: what stands in those of tasks. */
-static void mark_members(const struct scan_records *records, struct scan_members *members)
+static void mark_members(const struct scan_records *records, struct members *members)
 {
 	const bool sees_all = caps_have(CAP_SYS_PTRACE);
 
 	for (size_t i = 0; i < records->n; i++) {
 		const struct process_record *process = (const void *)records->list[i];
 		const struct task_record *task = (const void *)records->list[i];
-		struct scan_member *member = find(members, record_tgid(records->list[i]));
+		struct member *member = find(members, record_tgid(records->list[i]));
 
 		if (!member)
 			continue;
@@ -116,17 +114,17 @@ static bool is_asked_for(const struct pids *roots, pid_t pid)
 }
 
 /* A tree ends where the first process, the kernel, or what the caller may not see begins. */
-static bool is_top(const struct scan_member *parent, const struct scan_member *member)
+static bool is_top(const struct member *parent, const struct member *member)
 {
 	return !parent || parent->is_kernel_thread || parent->is_hidden || member->parent == 1;
 }
 
 /* The root of the tree that @member belongs to; NULL if it belongs to none that was asked for. */
-static const struct scan_member *find_root(const struct scan_members *members, const struct pids *roots,
-				      const struct scan_member *member)
+static const struct member *find_root(const struct members *members, const struct pids *roots,
+				      const struct member *member)
 {
 	for (size_t steps = 0; member && steps <= members->n; steps++) {
-		const struct scan_member *parent = find(members, member->parent);
+		const struct member *parent = find(members, member->parent);
 
 		if (roots->n ? is_asked_for(roots, member->pid) : is_top(parent, member))
 			return member;
@@ -135,7 +133,7 @@ static const struct scan_member *find_root(const struct scan_members *members, c
 	return NULL;
 }
 
-static int add_to_tree(struct scan *scan, const struct scan_member *root, const struct scan_member *member)
+static int add_to_tree(struct scan *scan, const struct member *root, const struct member *member)
 {
 	uint32_t position = ids_get(&scan->tree_of, (uint64_t)root->pid);
 	struct scan_tree *tree;
@@ -154,7 +152,6 @@ static int add_to_tree(struct scan *scan, const struct scan_member *root, const 
 	return ids_set(&scan->tree_of, (uint64_t)member->pid, position);
 }
 
-<<<<<<< HEAD
 /* What was asked for is a tree, or an error: nothing is not clean. */
 static int check_roots(const struct scan *scan, const struct members *members,
 		       const struct pids *roots, struct error *err)
@@ -176,16 +173,12 @@ static int check_roots(const struct scan *scan, const struct members *members,
 
 static int share_out(struct scan *scan, const struct members *members, const struct pids *roots,
 		     struct error *err)
-=======
-int scan_share_out(struct scan *scan, const struct scan_members *members, const struct pids *roots,
-		   struct error *err)
->>>>>>> 9aef042 (scan: a glance tells which trees are clean)
 {
 	const pid_t self = getpid();
 
 	for (size_t i = 0; i < members->n; i++) {
-		const struct scan_member *member = &members->list[i];
-		const struct scan_member *root = find_root(members, roots, member);
+		const struct member *member = &members->list[i];
+		const struct member *root = find_root(members, roots, member);
 
 		/* The first process is no tree to be saved unless asked for; this one is none. */
 		if (!root || member->is_kernel_thread || (root->pid == 1 && !roots->n) ||
@@ -229,7 +222,7 @@ static int share_records(struct scan *scan, struct error *err)
 
 int scan_find_trees(struct scan *scan, const struct pids *roots, struct error *err)
 {
-	struct scan_members members = { 0 };
+	struct members members = { 0 };
 	int ret = list_members(&scan->records, &members);
 
 	if (ret)
@@ -237,15 +230,10 @@ int scan_find_trees(struct scan *scan, const struct pids *roots, struct error *e
 	else
 		mark_members(&scan->records, &members);
 	if (!ret)
-<<<<<<< HEAD
 		ret = share_out(scan, &members, roots, err);
 	ret = ret ?: check_roots(scan, &members, roots, err);
 	free(members.list);
 	ids_deinit(&members.index);
-=======
-		ret = scan_share_out(scan, &members, roots, err);
-	scan_members_deinit(&members);
->>>>>>> 9aef042 (scan: a glance tells which trees are clean)
 	for (size_t i = 0; i < scan->n_trees && !ret; i++) {
 		ret = snapshot_init(&scan->trees[i].snap, err);
 		scan->trees[i].snap.borrows = true;

@@ -14,7 +14,8 @@
  *  5. cpu.c     what the processor offers to programs
  *  6. features.c what of that an image records, and what another processor lacks of it
  *  7. frame.c   signal frames, and instructions of programs: see frame.h
- *  8. pattern.h values for all registers, for the tests
+ *  8. tags.c    tags that memory may have
+ *  9. pattern.h values for all registers, for the tests
  */
 
 #include <linux/types.h>
@@ -200,6 +201,23 @@ int arch_cpu_has(const char *feature, unsigned int *ret_size);
 int arch_vma_prot(__u64 vm_flags);
 /* Can the vDSO be mapped anew, rather than moved? 0; -EOPNOTSUPP if no kernel can here; or -errno. */
 int arch_can_map_vdso(void);
+
+/* --- tags.c ------------------------------------------------------------- */
+
+/* Bytes of memory that have one tag, and bits of a tag. */
+#define ARCH_TAG_GRANULE 16
+#define ARCH_TAG_BITS    4
+
+/* Has a mapping with this vm_page_prot (vma_record.prot) memory tags? */
+bool arch_vma_has_tags(__u64 page_prot);
+/* What mmap and mprotect want for such a mapping; 0 if it cannot be had here. */
+int arch_tagged_prot(void);
+/*
+ * The tags of @n granules from @start on, a byte each, of a thread in a ptrace stop, all in
+ * one mapping. Memory that is not there is made. 0 or -errno.
+ */
+int arch_tags_read(pid_t tid, __u64 start, unsigned char *tags, size_t n);
+int arch_tags_write(pid_t tid, __u64 start, const unsigned char *tags, size_t n);
 
 /* --- features.c --------------------------------------------------------- */
 

@@ -23,9 +23,9 @@ static void judge_flags(struct judge *j, const struct process *p, const struct v
 	if (strstr(flags, " ss"))
 		judge_vma(j, p, v, "shadow stack", "start the program without shadow stacks",
 			  "is a shadow stack, which cannot be carried yet");
-	if (strstr(flags, " mt"))
+	if (strstr(flags, " mt") && v->rec->flags & VMF_MAYSHARE)
 		judge_vma(j, p, v, "tagged memory", NULL,
-			  "has memory tags (MTE), which cannot be carried yet");
+			  "is shared and has memory tags (MTE), which cannot be carried yet");
 	/* the kernel seals its own mappings, and does so again at restore */
 	if (strstr(flags, " sl") && !v->rec->special && !(v->rec->props & VMA_PROP_SEALED))
 		judge_vma(j, p, v, "seal", NULL,

@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "arch/arch.h"
 #include "inject/batch.h"
 #include "judge.h"
 #include "restore/restore.h"
@@ -50,6 +51,8 @@ void vma_fill_entry(const struct vma *v, VmaEntry *entry)
 	}
 	if (v->rec->props & VMA_PROP_SEALED && !v->rec->special)
 		entry->has_sealed = entry->sealed = true;
+	if (arch_vma_has_tags(v->rec->prot))
+		entry->has_tagged = entry->tagged = true;
 	if (*v->anon_name && !v->rec->special)
 		entry->anon_name = (char *)v->anon_name;
 }

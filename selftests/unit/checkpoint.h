@@ -21,6 +21,7 @@
 #include "inventory.pb-c.h"
 #include "lib/err.h"
 #include "lib/log.h"
+#include "memory-tags.pb-c.h"
 #include "mm.pb-c.h"
 #include "options.h"
 #include "pagemap.pb-c.h"
@@ -61,6 +62,8 @@ struct checkpoint {
 	PagemapHead head;
 	PagemapEntry runs[2];
 	size_t n_runs, pages_size;
+	MemoryTagsEntry tags[2];
+	size_t n_tags;
 	uint64_t page;
 };
 
@@ -238,6 +241,10 @@ static void write_pages(struct image_dir *dir, const struct checkpoint *c)
 	EXPECT_EQ(image_finish(image, NULL), 0);
 	EXPECT_EQ(ftruncate(fd, (off_t)c->pages_size), 0);
 	close(fd);
+	image = create(dir, IMAGE_MEMORY_TAGS, PID);
+	for (size_t i = 0; i < c->n_tags; i++)
+		add(image, &c->tags[i].base);
+	EXPECT_EQ(image_finish(image, NULL), 0);
 }
 
 static void write_checkpoint(const struct checkpoint *c, const char *path)

@@ -139,6 +139,49 @@ TEST(pagemap_cut_between_two_entries)
 	refused(c, "must have");
 }
 
+TEST(tags_are_wrong)
+{
+	static uint8_t bytes[65536 / 32];
+	struct checkpoint *c = start();
+
+	c->vmas[0].has_tagged = c->vmas[0].tagged = true;
+	refused(c, "memory-tags-4194000.img is missing");
+	memory_tags_entry__init(&c->tags[0]);
+	c->tags[0].vaddr = START;
+	c->tags[0].nr_pages = 2;
+	c->tags[0].has_tag = true;
+	c->tags[0].tag = 15;
+	c->tags[1] = c->tags[0];
+	c->tags[1].vaddr = START + 2 * c->page;
+	c->n_tags = 2;
+	EXPECT_STREQ(judge(c), "");
+	c->tags[1].vaddr = START + c->page;
+	refused(c, "cannot be");
+	c->tags[1].vaddr = START + 3 * c->page;
+	refused(c, "is not made for them");
+	c->tags[1].vaddr = START + 2 * c->page + 16;
+	refused(c, "cannot be");
+	c->tags[1].vaddr = START + 2 * c->page;
+	c->tags[1].nr_pages = ~0ull / c->page;
+	refused(c, "cannot be");
+	c->tags[1].nr_pages = 0;
+	refused(c, "cannot be");
+	c->tags[1].nr_pages = 1;
+	c->tags[1].tag = 16;
+	refused(c, "not as many");
+	c->tags[1].has_tag = false;
+	refused(c, "not as many");
+	c->tags[1].has_tags = true;
+	c->tags[1].tags.data = bytes;
+	c->tags[1].tags.len = c->page / 32;
+	EXPECT_STREQ(judge(c), "");
+	c->tags[1].tags.len--;
+	refused(c, "not as many");
+	c->n_tags = 1;
+	c->vmas[0].tagged = false;
+	refused(c, "is not made for them");
+}
+
 TEST(pages_in_shared_memory)
 {
 	struct checkpoint *c = start();

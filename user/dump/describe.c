@@ -141,7 +141,7 @@ static int describe_process(struct dump *d, struct process *p)
 		return ret;
 	ret = describe_ids(d, p);
 	if (!ret)
-		ret = describe_mm(d, p);
+		ret = describe_mm(d, p) ?: describe_tags(d, p);
 	return ret ?: describe_fs(d, p);
 }
 

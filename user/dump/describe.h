@@ -13,6 +13,8 @@ struct process;
 int describe_cores(struct dump *d, struct process *p);
 /* mm-PID. */
 int describe_mm(struct dump *d, const struct process *p);
+/* memory-tags-PID, of tagged memory (tags.c). */
+int describe_tags(struct dump *d, const struct process *p);
 /* The ids of crbpf itself, to which those of the tree are compared at restore. */
 void describe_own_ids(TaskKobjIdsEntry *ids);
 /* ids-PID. */

@@ -9,6 +9,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "arch/arch.h"
 #include "kind.h"
 #include "lib/buf.h"
 #include "lib/err.h"
@@ -84,6 +85,14 @@ int page_source_uncloned(struct page_source *src, const struct process *process,
 	int ret = source_open(src, process, process->pid, err);
 
 	src->is_uncloned = true;
+	return ret;
+}
+
+int page_source_tagged(struct page_source *src, const struct process *process, struct error *err)
+{
+	int ret = source_open(src, process, process->pid, err);
+
+	src->is_tagged = true;
 	return ret;
 }
 
@@ -243,7 +252,10 @@ bool page_is_uncloned(const struct vma *v)
 
 static enum vma_pages pages_wanted(const struct page_source *src, const struct vma *v)
 {
-	return src->is_uncloned && !page_is_uncloned(v) ? VMA_PAGES_NONE : pages_of(v);
+	if ((src->is_uncloned && !page_is_uncloned(v)) ||
+	    (src->is_tagged && !arch_vma_has_tags(v->rec->prot)))
+		return VMA_PAGES_NONE;
+	return pages_of(v);
 }
 
 static bool is_saved(const struct page_source *src, const struct vma *v)
@@ -316,8 +328,9 @@ static bool take_region(struct page_source *src, struct page_range *ret)
 	*ret = *region;
 	if (ret->end > v->end)
 		ret->end = v->end;
-	/* In a mapping of a file a page of zeroes stands for what the file holds. */
-	ret->keep_zeroes = pages_of(v) == VMA_PAGES_ALL || *v->path;
+	/* In a mapping of a file a page of zeroes stands for what the file holds; it may have tags. */
+	ret->keep_zeroes = pages_of(v) == VMA_PAGES_ALL || *v->path ||
+			   arch_vma_has_tags(v->rec->prot);
 	/* A clone shares all that it has with its process. */
 	ret->is_shared = v->rec->has_relatives || v->rec->flags & VMF_MERGEABLE ||
 			 !(v->rec->flags & VMF_READ) || src->saved;

@@ -41,6 +41,7 @@ struct page_source {
 	pid_t pid;		/* whose memory is read: the process's, or its clone's */
 	const struct saved_pages *saved;	/* of a clone, what it has not got; NULL: it is none */
 	bool is_uncloned;	/* only what a clone would not get */
+	bool is_tagged;		/* only what has memory tags */
 	int fd;			/* of the shared memory, borrowed; or /proc/PID/pagemap */
 	int mem;		/* /proc/PID/mem */
 	uint64_t size;		/* of the shared memory */
@@ -63,6 +64,8 @@ int page_source_clone(struct page_source *src, const struct process *process, pi
 		      const struct saved_pages *saved, struct error *err);
 /* Only what a clone of @process would not get. Returns 0 or -errno. */
 int page_source_uncloned(struct page_source *src, const struct process *process, struct error *err);
+/* Only what has memory tags. Returns 0 or -errno. */
+int page_source_tagged(struct page_source *src, const struct process *process, struct error *err);
 /* Is it private memory with content that a clone would not get? */
 bool page_is_uncloned(const struct vma *v);
 void page_source_shared(struct page_source *src, int fd, uint64_t size);

@@ -114,6 +114,9 @@ enum image_type {
 	IMAGE_BINFMT_MISC_DEV,
 	IMAGE_PAGES_SHMEM,
 
+	/* ours */
+	IMAGE_MEMORY_TAGS,
+
 	IMAGE_TYPES
 };
 

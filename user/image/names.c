@@ -30,6 +30,7 @@
 #include "ipc-shm.pb-c.h"
 #include "ipc-var.pb-c.h"
 #include "memfd.pb-c.h"
+#include "memory-tags.pb-c.h"
 #include "mm.pb-c.h"
 #include "mnt.pb-c.h"
 #include "netdev.pb-c.h"
@@ -277,6 +278,10 @@ static const struct image_info infos[IMAGE_TYPES] = {
 		ENTRIES("binfmt-misc-%llu.img", "BINFMT_MISC", 0x67343323, binfmt_misc_entry),
 	},
 	[IMAGE_PAGES_SHMEM] = { RAW("pages-shmem-%llu.img") },
+
+	[IMAGE_MEMORY_TAGS] = {
+		ENTRIES("memory-tags-%llu.img", "MEMORY_TAGS", 0x63526254, memory_tags_entry),
+	},
 };
 /* clang-format on */
 

@@ -9,6 +9,9 @@ struct restore;
 /* Is the address space of @p one that can be made? Gives every vma its kind and map_prot. */
 int check_memory(struct restore *r, struct new_process *p, struct error *err);
 
+/* check_memory's part in tags.c: do its tags belong to tagged private memory? */
+int check_tags(const struct restore *r, const struct new_process *p, struct error *err);
+
 /* Are the images whole that are read later? */
 int check_rest(struct restore *r, struct error *err);
 

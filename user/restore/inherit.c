@@ -197,6 +197,7 @@ static bool is_inheritable(const struct new_vma *v, const struct new_vma *from)
 
 	return a->start >= b->start && a->end <= b->end && v->kind == from->kind &&
 	       a->status == b->status && a->flags == b->flags && a->shmid == b->shmid &&
+	       a->tagged == b->tagged &&
 	       a->flags & MAP_PRIVATE && !(a->flags & MAP_HUGETLB) &&
 	       (!has_file || a->pgoff - b->pgoff == a->start - b->start) &&
 	       !((a->madv | b->madv) & NOT_BORN);

@@ -259,6 +259,33 @@ static int load_vmas(struct restore *r, struct new_process *p, struct error *err
 	return 0;
 }
 
+static int load_tags(struct restore *r, struct new_process *p, struct error *err)
+{
+	MemoryTagsEntry *entry, **tags = NULL;
+	struct image *image;
+	size_t n = 0;
+	int ret = image_open(r->dir, IMAGE_MEMORY_TAGS, (unsigned long long)p->pid, &image, err);
+
+	if (ret || !image)
+		return ret;
+	while ((ret = next_message(r, image, &entry, err)) > 0) {
+		MemoryTagsEntry **slot = array_add(tags, n);
+
+		if (!slot) {
+			ret = fail(err, ENOMEM, "cannot load the images");
+			break;
+		}
+		*slot = entry;
+	}
+	image_finish(image, NULL);
+	p->tags = n ? arena_copy(&r->arena, tags, n * sizeof(*tags)) : NULL;
+	p->n_tags = n;
+	free(tags);
+	if (!ret && n && !p->tags)
+		ret = fail(err, ENOMEM, "cannot load the images");
+	return ret;
+}
+
 static int load_process(struct restore *r, struct new_process *p, struct error *err)
 {
 	unsigned long long pid = (unsigned long long)p->pid;
@@ -270,7 +297,8 @@ static int load_process(struct restore *r, struct new_process *p, struct error *
 	      restore_message(r, IMAGE_MM, pid, &p->mm, err) ?:
 	      restore_message(r, IMAGE_FS, pid, &p->fs, err) ?:
 	      load_fdinfo(r, p, err) ?:
-	      load_vmas(r, p, err);
+	      load_vmas(r, p, err) ?:
+	      load_tags(r, p, err);
 	if (ret)
 		return ret;
 	if (p->mm->has_page_size && p->mm->page_size != r->page_size)

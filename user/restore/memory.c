@@ -219,7 +219,8 @@ static int final_prot(const struct new_vma *v)
 {
 	const VmaEntry *entry = v->entry;
 
-	return (int)entry->prot | (entry->has_vm_flags ? arch_vma_prot(entry->vm_flags) : 0);
+	return (int)entry->prot | (entry->has_vm_flags ? arch_vma_prot(entry->vm_flags) : 0) |
+	       (entry->tagged ? arch_tagged_prot() : 0);
 }
 
 static int start_finishing(struct new_process *p, struct error *err)
@@ -230,7 +231,7 @@ static int start_finishing(struct new_process *p, struct error *err)
 	for (size_t i = 0; i < p->n_vmas && !ret; i++) {
 		const struct new_vma *v = &p->vmas[i];
 
-		if (current_prot(v) != final_prot(v))
+		if (current_prot(v) != final_prot(v) || v->entry->tagged)
 			ret = protect(batch, v->entry, final_prot(v));
 		if (!ret && v->entry->madv)
 			ret = advise(v, v->inherited ? ~0ull : ~EARLY_ADVICE, batch);
@@ -267,7 +268,7 @@ int memory_restore(struct restore *r, struct new_process **ps, size_t n, struct 
 	for (size_t i = 0; i < n && !ret; i++)
 		if (start_mapping(r, ps[i], err))
 			ret = fail_in(err, "process %d", ps[i]->pid);
-	ret = finish_all(ps, n, ret, err) ?: memory_fill(r, ps, n, err);
+	ret = finish_all(ps, n, ret, err) ?: memory_fill(r, ps, n, err) ?: memory_tag(r, ps, n, err);
 	for (size_t i = 0; i < n && !ret; i++)
 		if (start_finishing(ps[i], err))
 			ret = fail_in(err, "process %d", ps[i]->pid);

@@ -27,6 +27,8 @@ int memory_clear(struct restore *r, struct new_process *p, struct error *err);
 /* Mappings, their pages, their final protection and advice. @ps have been cleared. */
 int memory_restore(struct restore *r, struct new_process **ps, size_t n, struct error *err);
 
+/* memory_restore's part in tags.c: tags of @ps, whose pages stand. */
+int memory_tag(struct restore *r, struct new_process **ps, size_t n, struct error *err);
 /* memory_restore's part in pages.c: reads the pages of @ps into the mappings. */
 int memory_fill(struct restore *r, struct new_process **ps, size_t n, struct error *err);
 

@@ -25,6 +25,7 @@ typedef struct FileEntry FileEntry;
 typedef struct FownEntry FownEntry;
 typedef struct FsEntry FsEntry;
 typedef struct InventoryEntry InventoryEntry;
+typedef struct MemoryTagsEntry MemoryTagsEntry;
 typedef struct MmEntry MmEntry;
 typedef struct PagemapEntry PagemapEntry;
 typedef struct PstreeEntry PstreeEntry;
@@ -120,6 +121,8 @@ struct new_process {
 	struct old_vdso *old_vdso; /* another kernel's, which it keeps: vdso.h; NULL */
 	struct new_pages *pages; /* to be written: ascending, offsets too */
 	size_t n_pages;
+	MemoryTagsEntry **tags; /* of tagged memory, ascending */
+	size_t n_tags;
 	struct new_pages *drops; /* the parent has these pages, it has not: offset is of no use */
 	size_t n_drops;
 	int pages_fd; /* -1 if it has none */

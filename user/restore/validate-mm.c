@@ -125,5 +125,5 @@ int check_memory(struct restore *r, struct new_process *p, struct error *err)
 	for (size_t i = 0; i < p->n_vmas && !ret; i++)
 		p->vmas[i].map_prot =
 			memory_map_prot(&p->vmas[i]);
-	return ret;
+	return ret ?: check_tags(r, p, err);
 }

@@ -15,6 +15,7 @@ import json
 import os
 import sys
 import tarfile
+import time
 import types
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -22,7 +23,7 @@ sys.path[:0] = [os.path.join(TOP, 'selftests'), os.path.join(TOP, 'selftests/pro
 
 import redis                                                    # noqa: E402
 import subjects                                                 # noqa: E402
-from case import Case, Failed, become_subreaper, is_running, kill, read_file    # noqa: E402
+from case import Case, Failed, Skipped, become_subreaper, is_running, kill, read_file    # noqa: E402
 from harm import refused                                        # noqa: E402
 
 ROOT = '/var/tmp/journey'
@@ -147,12 +148,12 @@ class Redis:
 
 
 class Subject:
-    """All functions of the vDSO by their old addresses (selftests/vdso_calls.c)."""
-    def __init__(self, *arguments):
-        self.arguments = arguments
+    """A program of selftests/, which checks itself at the end."""
+    def __init__(self, name, *arguments):
+        self.name, self.arguments = name, arguments
 
     def start(self, case):
-        program = os.path.join(case.settings.output, 'selftests/vdso_calls')
+        program = os.path.join(case.settings.output, 'selftests', self.name)
         return subjects.start(case, program, *self.arguments)[0]
 
     def look(self, case, pid):
@@ -163,8 +164,12 @@ class Subject:
         subjects.finish(case, pid)
 
 
+# Those of the vDSO call all its functions by their old addresses (selftests/vdso_calls.c).
 PROGRAMS = {'sleep': Sleep(), 'pipeline': Pipeline(), 'python': Python(), 'redis': Redis(),
-            'vdso': Subject('busy', 'realtime'), 'family': Subject('family')}
+            'vdso': Subject('vdso_calls', 'busy', 'realtime'),
+            'family': Subject('vdso_calls', 'family'), 'static': Subject('static_program'),
+            'threads': Subject('threads'), 'sockets': Subject('unix_socket'),
+            'registers': Subject('registers'), 'tags': Subject('mem_tags')}
 
 
 def make_case(name):
@@ -218,22 +223,39 @@ def take_numbers(folder):
         f.write(str(FIRST_PID + stops * STOP_PIDS))
 
 
-def stop_over(folder, name, how):
-    program, case = PROGRAMS[name], make_case(name)
+def visit(folder, name, how, case):
+    program, skipped = PROGRAMS[name], os.path.join(folder, f'{name}.skipped')
     began = os.path.exists(os.path.join(folder, f'{name}.json'))
+    if os.path.exists(skipped):
+        raise Skipped(read_file(skipped))
+    if how == 'refused':
+        if not began:
+            raise Failed('it was not dumped')
+        must_be_refused(folder, name, case)
+        return
     try:
-        if how == 'refused':
-            must_be_refused(folder, name, case)
-            return ''
         pid = arrive(folder, name, case) if began else program.start(case)
-        program.look(case, pid)
-        if how == 'arrive':
-            program.end(case, pid)
-        else:
-            leave(folder, name, case, pid)
-        return ''
+    except Skipped as e:
+        with open(skipped, 'w') as f:
+            f.write(str(e))
+        raise
+    program.look(case, pid)
+    if how == 'arrive':
+        program.end(case, pid)
+    else:
+        leave(folder, name, case, pid)
+
+
+def stop_over(folder, name, how):
+    """Returns how it went, in one word, and more lines if there are any."""
+    case = make_case(name)
+    try:
+        visit(folder, name, how, case)
+        return 'ok', ''
+    except Skipped as e:
+        return 'skip', str(e)
     except Failed as e:
-        return f'{e}\n{case.report()}'
+        return 'FAIL', f'{e}\n{case.report()}'
 
 
 def main():
@@ -242,19 +264,20 @@ def main():
     parser.add_argument('how', choices=('go_on', 'arrive', 'refused'))
     parser.add_argument('programs', nargs='*', default=list(PROGRAMS))
     args = parser.parse_args()
-    failed = 0
+    counts = {'ok': 0, 'FAIL': 0, 'skip': 0}
     become_subreaper()
     os.makedirs(ROOT)
     if args.how != 'refused':
         take_numbers(args.folder)
     for name in args.programs:
-        why = stop_over(args.folder, name, args.how)
-        print(f'{"FAIL" if why else "ok  "} {name}')
+        began = time.monotonic()
+        result, why = stop_over(args.folder, name, args.how)
+        counts[result] += 1
+        print(f'{result:4} {name} ({time.monotonic() - began:.1f} s)', flush=True)
         if why:
             print('     ' + '\n     '.join(why.splitlines()), flush=True)
-            failed += 1
-    print(f'{len(args.programs) - failed} passed, {failed} failed, 0 skipped')
-    return failed > 0
+    print(f'{counts["ok"]} passed, {counts["FAIL"]} failed, {counts["skip"]} skipped')
+    return counts['FAIL'] > 0
 
 
 sys.exit(main())

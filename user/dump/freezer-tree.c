@@ -184,8 +184,12 @@ static int scan_process(struct freezer *f, size_t position, bool *ret_changed, s
 
 	snprintf(path, sizeof(path), "/proc/%d/task", pid);
 	dir = opendir(path);
-	if (!dir && errno != ENOENT)
+	/* ENOENT: has ended; ESRCH: ends right now. The next pass does not meet it. */
+	if (!dir && errno != ENOENT && errno != ESRCH)
 		return fail(err, errno, "process %d: cannot list its threads", pid);
+	if (!dir && !position)
+		return fail(err, ESRCH, "process %d has ended meanwhile", pid);
+	*ret_changed |= !dir;
 	while (dir && !ret && (entry = readdir(dir))) {
 		pid_t tid = (pid_t)strtol(entry->d_name, NULL, 10);
 		uint32_t known = tid > 0 ? ids_get(&f->task_index, (uint64_t)tid) : 0;

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -19,6 +20,12 @@ int pids_add(struct pids *pids, pid_t pid)
 	return 0;
 }
 
+/* What /proc says of a task that has ended: ESRCH while its directory is still being taken away. */
+static bool is_gone(int error)
+{
+	return error == ENOENT || error == ESRCH;
+}
+
 static int thread_children(pid_t pid, pid_t tid, struct pids *pids)
 {
 	_cleanup_fclose_ FILE *file = NULL;
@@ -28,7 +35,7 @@ static int thread_children(pid_t pid, pid_t tid, struct pids *pids)
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, tid);
 	file = fopen(path, "re");
 	if (!file)
-		return errno == ENOENT || errno == ESRCH ? 0 : -errno;
+		return is_gone(errno) ? 0 : -errno;
 	while (!ret && fscanf(file, "%d", &child) == 1)
 		ret = pids_add(pids, child);
 	return ret;
@@ -44,7 +51,7 @@ int proc_children(pid_t pid, struct pids *pids)
 	snprintf(path, sizeof(path), "/proc/%d/task", pid);
 	dir = opendir(path);
 	if (!dir)
-		return errno == ENOENT ? 0 : -errno;
+		return is_gone(errno) ? 0 : -errno;
 	while (!ret && (entry = readdir(dir))) {
 		pid_t tid = (pid_t)strtol(entry->d_name, NULL, 10);
 

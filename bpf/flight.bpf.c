@@ -12,9 +12,8 @@
 
 struct flight_walk {
 	__u64 files[FILES_MAX]; /* found so far, the first is the one in view */
-	__u32 n_files, at_file;
 	__u64 head, at, fds, sought;
-	__u32 is_full, is_found, is_cut;
+	__u32 n_files, is_full, is_found, is_cut;
 } flight_walk;
 
 static long look_for_file(__u32 i, void *unused)

@@ -12,8 +12,7 @@
 #include "arch/arm64/insn.h"
 #include "arch/regset.h"
 #include "lib/cleanup.h"
-
-#define PROC_PATH_SIZE 64
+#include "lib/proc.h"
 
 struct call *call_of(const struct regs *regs)
 {
@@ -22,42 +21,20 @@ struct call *call_of(const struct regs *regs)
 	return set && set->size == sizeof(struct call) ? set->data : NULL;
 }
 
-static FILE *open_proc(pid_t tid, const char *name)
-{
-	char path[PROC_PATH_SIZE];
-
-	snprintf(path, sizeof(path), "/proc/%d/%s", tid, name);
-	return fopen(path, "re");
-}
-
-/* A signal that may run a handler ends the call rightly. */
-static bool has_signal(pid_t tid)
-{
-	_cleanup_fclose_ FILE *f = open_proc(tid, "status");
-	unsigned long long pending = 0, blocked = 0, bits;
-	char line[256];
-
-	while (f && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "SigPnd: %llx", &bits) == 1 ||
-		    sscanf(line, "ShdPnd: %llx", &bits) == 1)
-			pending |= bits;
-		else
-			sscanf(line, "SigBlk: %llx", &blocked);
-	}
-	return !f || (pending & ~blocked);
-}
-
 /* The first argument with which the thread, right behind an svc, made call @nr. Returns 0: failed. */
 static enum first_argument read_first(pid_t tid, int nr, __u64 *ret_first)
 {
 	const int none = -1;
 	unsigned long long first = 0;
+	char path[32];
 	long shown = -1;
 	int n = 0;
 
 	if (regset_set(tid, NT_ARM_SYSTEM_CALL, &nr, sizeof(nr)) == 0) {
-		_cleanup_fclose_ FILE *f = open_proc(tid, "syscall");
+		_cleanup_fclose_ FILE *f = NULL;
 
+		snprintf(path, sizeof(path), "/proc/%d/syscall", tid);
+		f = fopen(path, "re");
 		n = f ? fscanf(f, "%ld %llx", &shown, &first) : 0;
 	}
 	*ret_first = first;
@@ -83,8 +60,9 @@ static void find_call(pid_t tid, const struct user_regs_struct *gp, struct call 
 
 	if (is_svc(tid, gp->pc)) {
 		ret->nr = nr;
+		/* a signal that may run a handler ends the call rightly */
 	} else if ((long)gp->regs[0] == -EINTR && nr >= 0 && is_svc(tid, gp->pc - sizeof(__u32)) &&
-		   !has_signal(tid)) {
+		   !proc_has_signal(tid)) {
 		ret->is_interrupted = read_first(tid, nr, &ret->first);
 		if (ret->is_interrupted)
 			ret->nr = nr;

@@ -94,11 +94,9 @@ int cow_plan(struct cow_plan *plan, pid_t root, uint64_t worth)
 {
 	const struct gadgets *likely = &(const struct gadgets){0};
 	struct pids pids = {0};
-	int ret = pids_add(&pids, root);
+	int ret = proc_tree(root, &pids);
 
-	/* what ends meanwhile is no failure */
-	for (size_t i = 0; i < pids.n && ret != -ENOMEM; i++)
-		ret = proc_children(pids.pid[i], &pids);
+	/* who is not met now is looked at in the stop */
 	ret = ret == -ENOMEM ? ret : 0;
 	plan->candidates = calloc(pids.n ?: 1, sizeof(*plan->candidates));
 	if (!plan->candidates)

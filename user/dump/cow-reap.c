@@ -13,6 +13,7 @@
 #include "dump/cow.h"
 #include "dump/freezer-tree.h"
 #include "dump/interrupted.h"
+#include "lib/cleanup.h"
 #include "lib/clock.h"
 #include "lib/err.h"
 #include "lib/log.h"
@@ -40,17 +41,13 @@ static long stat_field(const char *line, int field)
 
 char cow_state(const struct cow_clone *clone)
 {
+	_cleanup_fclose_ FILE *f = NULL;
 	char path[32], line[1024];
-	bool is_there;
-	FILE *f;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", clone->child);
 	f = fopen(path, "re");
-	is_there = f && fgets(line, sizeof(line), f);
-	if (f)
-		fclose(f);
 	/* whose end is told to nobody: no program makes such a child */
-	if (!is_there || stat_field(line, FIELD_PPID) != clone->pid ||
+	if (!f || !fgets(line, sizeof(line), f) || stat_field(line, FIELD_PPID) != clone->pid ||
 	    stat_field(line, FIELD_EXIT_SIGNAL) != 0)
 		return 0;
 	return (char)stat_field(line, FIELD_STATE);
@@ -59,9 +56,9 @@ char cow_state(const struct cow_clone *clone)
 /* The number by which its process knows it: the last of those that it has. */
 static pid_t find_number(const struct cow_clone *clone)
 {
+	_cleanup_fclose_ FILE *f = NULL;
 	char path[32], line[512];
 	pid_t found = 0;
-	FILE *f;
 
 	if (clone->vchild)
 		return clone->vchild;
@@ -70,8 +67,6 @@ static pid_t find_number(const struct cow_clone *clone)
 	while (f && !found && fgets(line, sizeof(line), f))
 		if (!strncmp(line, "NSpid:", 6))
 			found = (pid_t)strtol(strrchr(line, '\t') ?: "", NULL, 10);
-	if (f)
-		fclose(f);
 	return found;
 }
 
@@ -100,17 +95,15 @@ void cow_kill(struct cow_clones *clones)
 /* Where the mapping of the main stack begins now; 0 if there is none. */
 static __u64 find_stack(pid_t pid)
 {
+	_cleanup_fclose_ FILE *f = NULL;
 	char path[32], line[512];
 	unsigned long long start, found = 0;
-	FILE *f;
 
 	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
 	f = fopen(path, "re");
 	while (f && !found && fgets(line, sizeof(line), f))
 		if (strstr(line, "[stack]") && sscanf(line, "%llx", &start) == 1)
 			found = start;
-	if (f)
-		fclose(f);
 	return found;
 }
 
@@ -125,7 +118,6 @@ static int reap_by_parent(struct freezer *f, const struct cow_clone *clone, stru
 	if (!args[0])
 		return fail(err, ESRCH, "the number of its clone is not known");
 	ret = guest_open(&g, clone->pid, clone->pid, call_was_interrupted, err);
-
 	g.place = clone->place;
 	if (!ret && !cow_find_gadgets(&g))
 		ret = fail(err, 0, "another program runs there");
@@ -195,7 +187,7 @@ static int try_reap(struct cow_clones *clones, pid_t root, bool traced, unsigned
 	for (size_t i = 0; i < clones->n && !ret; i++)
 		ret = reap_one(f, &clones->list[i], traced, err);
 	freezer_thaw(f, THAW_RUN, NULL);
-	if (start)
+	if (!ret)
 		log_info(log, "the clones were taken away in a stop of %.3f ms",
 			 (double)(clock_ns() - start) / 1e6);
 	freezer_destroy(f);

@@ -53,7 +53,8 @@ static bool group_has_room(const char *dir, const struct names *names, uint64_t 
 	if (limit > used && limit - used >= bytes)
 		return true;
 	read_number(dir, "memory.stat", names->cache, &cache);
-	return limit > used - cache && limit - (used - cache) >= bytes;
+	used -= cache < used ? cache : used;
+	return limit > used && limit - used >= bytes;
 }
 
 /* Where the hierarchy is mounted. */

@@ -16,11 +16,9 @@
 #include "dump/interrupted.h"
 #include "dump/pages.h"
 #include "dump/waits.h"
-#include "lib/cleanup.h"
 #include "lib/clock.h"
 #include "lib/err.h"
 #include "lib/log.h"
-#include "lib/proc.h"
 #include "options.h"
 #include "regfile.h"
 #include "vmaflags.h"
@@ -209,7 +207,7 @@ static uint64_t bytes_of(const struct dump *d, const struct process *p)
 {
 	const struct cow_candidate *c = cow_candidate(&d->cow->plan, p->pid);
 
-	return !p->mm ? 0 : c ? c->bytes : cow_private_bytes(p->pid);
+	return c ? c->bytes : cow_private_bytes(p->pid);
 }
 
 static int clone_tree(struct dump *d, struct error *err)
@@ -247,7 +245,7 @@ static int clone_tree(struct dump *d, struct error *err)
  * A clone keeps nobody waiting for the other end of a descriptor, gets no signal that is meant
  * for the program's group, and maps no memory that others may want to seal.
  */
-static int isolate(struct dump *d, const struct process *p, const struct cow_clone *clone)
+static void isolate(struct dump *d, const struct process *p, const struct cow_clone *clone)
 {
 	const __u64 files[6] = {0, UINT_MAX, GUEST_CLOSE_FLAGS};
 	const __u64 none[6] = {0};
@@ -270,7 +268,6 @@ static int isolate(struct dump *d, const struct process *p, const struct cow_clo
 	if (ret)
 		log_warn(d->log, "clone %d: %s; ignoring", clone->child, err.text ?: "no memory");
 	error_deinit(&err);
-	return 0;
 }
 
 static void isolate_all(struct dump *d)

@@ -29,7 +29,6 @@ struct error;
 struct freezer;
 struct log;
 struct process;
-struct waits;
 
 /* A clone, as those who reap it know it. */
 struct cow_clone {

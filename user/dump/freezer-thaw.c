@@ -2,8 +2,6 @@
 /* The end of a freeze: back to life, or dead. */
 #include <errno.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -13,32 +11,13 @@
 #include "arch/arch.h"
 #include "dump/freezer-tree.h"
 #include "dump/interrupted.h"
-#include "lib/cleanup.h"
 #include "lib/clock.h"
 #include "lib/err.h"
 #include "lib/log.h"
+#include "lib/proc.h"
 
 /* How long a killed tree may take to end: freeing its memory takes time. */
 #define REAP_NS 10000000000ll
-
-/* Has a signal come that it does not block? */
-static bool has_signal(pid_t tid)
-{
-	_cleanup_fclose_ FILE *f = NULL;
-	unsigned long long pending = 0, blocked = 0, bits;
-	char path[32], line[256];
-
-	snprintf(path, sizeof(path), "/proc/%d/status", tid);
-	f = fopen(path, "re");
-	while (f && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "SigPnd: %llx", &bits) == 1 ||
-		    sscanf(line, "ShdPnd: %llx", &bits) == 1)
-			pending |= bits;
-		else
-			sscanf(line, "SigBlk: %llx", &blocked);
-	}
-	return pending & ~blocked;
-}
 
 /* To the time that its call had left when the thread was stopped. */
 static void shorten(struct freezer *f, const struct frozen_task *task, struct regs *regs)
@@ -71,7 +50,7 @@ static void repeat_call(struct freezer *f, const struct frozen_task *task)
 		regs_set(&regs, task->tid, NULL);
 	} else if (task->is_repeated && regs_syscall_nr(&regs) >= 0 &&
 		   regs_syscall_pc(&regs) == regs_pc(&regs)) {
-		if (has_signal(task->tid))
+		if (proc_has_signal(task->tid) > 0)
 			regs_end_syscall(&regs, -EINTR);
 		else
 			shorten(f, task, &regs);

@@ -112,15 +112,6 @@ static int write_tags(struct tag_writer *w, const struct process *p)
 	return ret ?: flush(w);
 }
 
-/* A thread that can be asked: the leader may have ended. */
-static pid_t living_thread(const struct process *p)
-{
-	for (size_t i = 0; i < p->n_tasks; i++)
-		if (!p->tasks[i].rec->exit_state)
-			return p->tasks[i].tid;
-	return p->pid;
-}
-
 static bool has_tags(const struct mm *mm)
 {
 	for (size_t i = 0; i < mm->n_vmas; i++)
@@ -135,7 +126,7 @@ int describe_tags(struct dump *d, const struct process *p)
 	uint64_t page_size = (uint64_t)sysconf(_SC_PAGESIZE);
 	struct tag_writer w = {
 		.d = d,
-		.tid = living_thread(p),
+		.tid = p->pid,
 		.page_size = page_size,
 		.granules = page_size / ARCH_TAG_GRANULE,
 	};

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "dump/waits.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +14,7 @@
 #include "lib/err.h"
 #include "lib/ids.h"
 #include "lib/log.h"
+#include "lib/proc.h"
 #include "options.h"
 
 struct wait {
@@ -27,51 +27,6 @@ struct waits {
 	size_t n;
 	struct ids index; /* tid to position + 1 */
 };
-
-/* Adds the children of one thread to @pids. A task that has gone has none. */
-static int add_children(pid_t pid, const char *tid, pid_t **pids, size_t *n)
-{
-	_cleanup_fclose_ FILE *f = NULL;
-	char path[96];
-	int child;
-
-	snprintf(path, sizeof(path), "/proc/%d/task/%.16s/children", pid, tid);
-	f = fopen(path, "re");
-	while (f && fscanf(f, "%d", &child) == 1) {
-		pid_t *slot = array_add(*pids, *n);
-
-		if (!slot)
-			return -ENOMEM;
-		*slot = child;
-	}
-	return 0;
-}
-
-/* The processes of the tree as they are now, the root first. */
-static int list_tree(pid_t root, pid_t **pids, size_t *n)
-{
-	pid_t *slot = array_add(*pids, *n);
-	int ret = slot ? 0 : -ENOMEM;
-
-	if (slot)
-		*slot = root;
-	/* The list grows while it is walked. */
-	for (size_t i = 0; i < *n && !ret; i++) {
-		pid_t pid = (*pids)[i];
-		char path[32];
-		struct dirent *entry;
-		DIR *dir;
-
-		snprintf(path, sizeof(path), "/proc/%d/task", pid);
-		dir = opendir(path);
-		while (dir && !ret && (entry = readdir(dir)))
-			if (entry->d_name[0] != '.')
-				ret = add_children(pid, entry->d_name, pids, n);
-		if (dir)
-			closedir(dir);
-	}
-	return ret;
-}
 
 static int take_record(void *arg, const struct record_head *head)
 {
@@ -90,19 +45,18 @@ static int take_record(void *arg, const struct record_head *head)
 
 void waits_note(struct dump *d)
 {
-	_cleanup_free_ pid_t *pids = NULL;
 	struct waits *waits = calloc(1, sizeof(*waits));
 	struct error err = {0};
-	size_t n = 0;
+	struct pids pids = {0};
 
 	d->waits = waits;
-	if (!waits || list_tree(d->opt->pid, &pids, &n))
-		return;
 	collector_set_flags(d->collector, COLLECT_WAKE | COLLECT_RUNNING | COLLECT_NO_PARTS |
 						  COLLECT_NO_PATHS | COLLECT_NO_DETAILS);
-	if (collector_run(d->collector, pids, n, take_record, waits, &err))
+	if (waits && !proc_tree(d->opt->pid, &pids) &&
+	    collector_run(d->collector, pids.pid, pids.n, take_record, waits, &err))
 		log_debug(d->log, "until when tasks sleep: %s", err.text ?: "not known");
 	collector_set_flags(d->collector, 0);
+	pids_deinit(&pids);
 	error_deinit(&err);
 }
 

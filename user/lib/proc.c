@@ -41,7 +41,8 @@ static int thread_children(pid_t pid, pid_t tid, struct pids *pids)
 	return ret;
 }
 
-int proc_children(pid_t pid, struct pids *pids)
+/* The children of every thread. A process that is no more has none. */
+static int proc_children(pid_t pid, struct pids *pids)
 {
 	struct dirent *entry;
 	char path[32];
@@ -87,6 +88,26 @@ int proc_tree(pid_t root, struct pids *pids)
 	for (; !ret && next < pids->n; next++)
 		ret = proc_children(pids->pid[next], pids);
 	return ret;
+}
+
+int proc_has_signal(pid_t tid)
+{
+	_cleanup_fclose_ FILE *f = NULL;
+	unsigned long long pending = 0, blocked = 0, bits;
+	char path[32], line[256];
+
+	snprintf(path, sizeof(path), "/proc/%d/status", tid);
+	f = fopen(path, "re");
+	if (!f)
+		return -errno;
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "SigPnd: %llx", &bits) == 1 ||
+		    sscanf(line, "ShdPnd: %llx", &bits) == 1)
+			pending |= bits;
+		else
+			sscanf(line, "SigBlk: %llx", &blocked);
+	}
+	return (pending & ~blocked) != 0;
 }
 
 void pids_deinit(struct pids *pids)

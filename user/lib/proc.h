@@ -2,7 +2,10 @@
 #ifndef CRBPF_LIB_PROC_H
 #define CRBPF_LIB_PROC_H
 
-/* What only /proc tells: who descends from whom, without looking at every process; own mappings. */
+/*
+ * What only /proc tells: who descends from whom, without looking at every process; signals
+ * that wait; own mappings.
+ */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -12,12 +15,6 @@ struct pids {
 	pid_t *pid;	/* owned */
 	size_t n;
 };
-
-/*
- * Appends the children of every thread of @pid. A process that is no more has none.
- * Returns 0 or -errno.
- */
-int proc_children(pid_t pid, struct pids *pids);
 
 /*
  * Appends @root and all that descend from it, parents first. While they run, some
@@ -31,6 +28,9 @@ int proc_tree(pid_t root, struct pids *pids);
  */
 int proc_own_maps(int (*each)(void *arg, uint64_t start, uint64_t end, const char *line),
 		  void *arg);
+
+/* Has a signal come that thread @tid does not block? 1 or 0, or -errno. */
+int proc_has_signal(pid_t tid);
 
 /* Appends one. Returns 0 or -ENOMEM. */
 int pids_add(struct pids *pids, pid_t pid);

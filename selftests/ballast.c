@@ -3,7 +3,7 @@
  * Programs whose memory takes a while to save, or of which no clone can be made; they beat into
  * a file. Run by cases/snapshot.py and cases/clones.py with what to do as argument.
  */
-#include "subject.h"
+#include "beat.h"
 
 #include <sys/sysinfo.h>
 
@@ -40,7 +40,7 @@ static void heavy(void)
 /* A parent of one such child: it learns of that one's end, and of nobody else's. */
 static void brood(void)
 {
-	pid_t child = fork();
+	pid_t child = subject_fork();
 	int status;
 
 	if (child == 0)
@@ -98,23 +98,12 @@ static void bare(void)
 	((void (*)(volatile uint64_t *, void *, uintptr_t *))code)(beat, &half_a_ms, list);
 }
 
-static const struct {
-	const char *name;
-	void (*run)(void);
-} modes[] = {
+static const struct mode modes[] = {
 	{"heavy", heavy}, {"brood", brood}, {"overcommitted", overcommitted}, {"bare", bare},
 };
 
 int main(int argc, char **argv)
 {
-	int fd = open("beat", O_RDWR | O_CREAT, 0644);
-
-	subject_need(fd >= 0 && ftruncate(fd, sysconf(_SC_PAGESIZE)) == 0, "beat: %m");
-	beat = mmap(NULL, sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	subject_need(beat != MAP_FAILED, "mmap: %m");
-	close(fd);
-	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
-		if (argc == 2 && strcmp(argv[1], modes[i].name) == 0)
-			modes[i].run();
-	return 1;
+	beat = beat_open();
+	return mode_run(modes, sizeof(modes) / sizeof(modes[0]), argc, argv);
 }

@@ -30,6 +30,7 @@ int main(void)
 	mkdir("dir/a b", 0700);
 	touch("file");
 	snprintf(shm, sizeof(shm), "/dev/shm/crbpf-inotify-%d", getpid());
+	subject_say("elsewhere", "%s", shm);
 	mkdir(shm, 0700);
 	file = watch_path(fd, "file", IN_MODIFY | IN_ATTRIB);
 	skip_number(fd);

@@ -4,7 +4,7 @@
  * registers of those who count at every instant, and at no mixture of instants. Whoever
  * counts verifies each counter before it goes on. Run by cases/snapshot.py.
  */
-#include "subject.h"
+#include "beat.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -97,15 +97,11 @@ static void *play(void *ball)
 
 int main(void)
 {
-	int fd = open("beat", O_RDWR | O_CREAT, 0644);
 	volatile uint64_t *ball;
 	pthread_t t;
 
 	page = (size_t)sysconf(_SC_PAGESIZE);
-	subject_need(fd >= 0 && ftruncate(fd, (off_t)page) == 0, "beat: %m");
-	beat = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	subject_need(beat != MAP_FAILED, "mmap: %m");
-	close(fd);
+	beat = beat_open();
 	ball = (uint64_t *)memory(MAP_SHARED | MAP_ANONYMOUS, -1);
 	if (subject_fork() == 0)
 		take_turns(ball, true);

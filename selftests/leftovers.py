@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What a test may leave on the machine, also when it was killed: all of it can be told by the test's
-directory or by the number of its process."""
+directory or by the number of its process, or is named in a file there."""
 
 import ctypes
 import glob
 import os
 import re
+import shutil
 import time
 
 from case import read_file
@@ -40,6 +41,21 @@ def segments_below(root):
     return [int(n) for n in read_file(os.path.join(root, 'work', 'shm')).split()]
 
 
+def remove_later(case, path):
+    """A path outside of the test's directory goes when the test has ended."""
+    with open(os.path.join(case.work, 'elsewhere'), 'a') as f:
+        f.write(path + '\n')
+
+
+def remove_elsewhere(root):
+    """Paths of which the test (remove_later) or its subject told us."""
+    for path in read_file(os.path.join(root, 'work', 'elsewhere')).splitlines():
+        if os.path.isdir(path):
+            shutil.rmtree(path)
+        elif os.path.lexists(path):
+            os.unlink(path)
+
+
 def keep_number(case, path):
     """The number in a file of /proc/sys comes back when the test has ended."""
     kept = case.path('kept')
@@ -63,6 +79,7 @@ def remove(root, pid):
     restore_numbers(root)
     for segment in segments_below(root):
         LIBC.shmctl(segment, IPC_RMID, None)
+    remove_elsewhere(root)
     for point in mounts_below(root):
         LIBC.umount2(os.fsencode(point), MNT_DETACH)
     for path in groups_of(pid):

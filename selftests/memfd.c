@@ -3,18 +3,7 @@
  * A memfd: content and holes, size, seals, position, name, and mappings that share with the
  * descriptor; one of which the descriptor was closed; one with two descriptors.
  */
-#include "subject.h"
-
-static void check_name(int fd, const char *want)
-{
-	char path[64], name[128];
-	ssize_t n;
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	n = readlink(path, name, sizeof(name) - 1);
-	name[n < 0 ? 0 : n] = 0;
-	subject_check(strcmp(name, want) == 0, "it is named '%s', was '%s'", name, want);
-}
+#include "memfd_test.h"
 
 int main(void)
 {

@@ -4,7 +4,7 @@
  * sealed against writing (and against writing in future, with a mapping that may), large and
  * sparse, empty, read by a description of its own, and with a long name.
  */
-#include "subject.h"
+#include "memfd_test.h"
 
 #include <linux/memfd.h>
 
@@ -52,17 +52,6 @@ static void check(int fd, const char *what, off_t size, int seals, int mode, con
 	subject_check(fcntl(fd, F_GET_SEALS) == seals, "%s: seals %x", what, fcntl(fd, F_GET_SEALS));
 	subject_check(pread(fd, buf, strlen(text), 0) == (ssize_t)strlen(text) && !strcmp(buf, text),
 		      "%s: content `%s'", what, buf);
-}
-
-static void check_name(int fd, const char *want)
-{
-	char path[64], name[512];
-	ssize_t n;
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	n = readlink(path, name, sizeof(name) - 1);
-	name[n < 0 ? 0 : n] = 0;
-	subject_check(strcmp(name, want) == 0, "it is named '%s'", name);
 }
 
 /* Pages of that size are there for the asking on few machines. */

@@ -3,7 +3,7 @@
  * Programs that verify themselves all the time and beat into a file, so that whatever is done
  * to them shows at once. Run by cases/killed_dump.py with what to do as argument.
  */
-#include "subject.h"
+#include "beat.h"
 
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -209,10 +209,7 @@ static void naps(void)
 	}
 }
 
-static const struct {
-	const char *name;
-	void (*run)(void);
-} modes[] = {
+static const struct mode modes[] = {
 	{"memory", memory},   {"signals", signals}, {"vforks", vforks},
 	{"filtered", filtered}, {"threads", threads}, {"sleeps", sleeps},
 	{"naps", naps},
@@ -220,15 +217,6 @@ static const struct {
 
 int main(int argc, char **argv)
 {
-	int fd = open("beat", O_RDWR | O_CREAT, 0644);
-
-	subject_need(fd >= 0 && ftruncate(fd, sysconf(_SC_PAGESIZE)) == 0, "beat: %m");
-	beat = mmap(NULL, sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	subject_need(beat != MAP_FAILED, "mmap: %m");
-	close(fd);
-	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
-		if (argc == 2 && strcmp(argv[1], modes[i].name) == 0)
-			modes[i].run();
-	}
-	return 1;
+	beat = beat_open();
+	return mode_run(modes, sizeof(modes) / sizeof(modes[0]), argc, argv);
 }

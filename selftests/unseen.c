@@ -3,7 +3,7 @@
  * Looks for children that it has not got, in all ways in which a program can: those that it has end
  * as it expects, and there never is another. Run by cases/snapshot.py while it is dumped.
  */
-#include "subject.h"
+#include "beat.h"
 
 #include <dirent.h>
 #include <pthread.h>
@@ -50,7 +50,6 @@ static void find_one(int n)
 
 	if (pid == 0)
 		_exit(n & 0x7f);
-	subject_need(pid > 0, "fork: %m");
 	do
 		found = waitpid(-1, &status, n & 1 ? 0 : __WALL);
 	while (found < 0 && errno == EINTR);
@@ -94,15 +93,11 @@ static void *wait_for_all(void *arg)
 int main(int argc, char **argv)
 {
 	struct sigaction sa = {.sa_handler = count};
-	int fd = open("beat", O_RDWR | O_CREAT, 0644);
 	bool has_waiter = argc > 1 && !strcmp(argv[1], "waiter");
 	bool is_subreaper = argc > 1 && !strcmp(argv[1], "subreaper");
 	pthread_t t;
 
-	subject_need(fd >= 0 && ftruncate(fd, sysconf(_SC_PAGESIZE)) == 0, "beat: %m");
-	beat = mmap(NULL, sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	subject_need(beat != MAP_FAILED, "mmap: %m");
-	close(fd);
+	beat = beat_open();
 	sigaction(SIGCHLD, &sa, NULL);
 	prctl(PR_SET_CHILD_SUBREAPER, is_subreaper);
 	if (has_waiter)

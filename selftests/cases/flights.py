@@ -28,8 +28,8 @@ for first in range(0, count, 200):
         odd = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)
         socket.send_fds(pairs[-1][0], [b'y'], [odd.fileno()])
         odd.close()
-    send([a for a, b in pairs] )
-    send([b for a, b in pairs] )
+    send([a for a, b in pairs])
+    send([b for a, b in pairs])
 open('ready', 'w').close()
 time.sleep(1000)
 '''

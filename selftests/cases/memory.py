@@ -2,7 +2,6 @@
 """Memory that needs a preparation, and what must not be stored."""
 
 import os
-import shutil
 import tempfile
 
 import leftovers
@@ -71,18 +70,16 @@ while True: time.sleep(0.01)
 def test_large_on_tmpfs(case):
     """There several threads store pages in two ways, which must not get into each other's way."""
     directory = tempfile.mkdtemp(prefix='crbpf-test.', dir='/dev/shm')
-    try:
-        subject = os.path.join(case.settings.output, 'selftests/mem_large')
-        pid, options = subjects.start(case, subject)
-        for n in range(2):
-            images = os.path.join(directory, str(n))
-            os.mkdir(images)
-            case.dump(pid, '--leave-running', *options, images=images)
-            case.must([*case.settings.crbpf, 'verify', images])
-        images = os.path.join(directory, 'last')
+    leftovers.remove_later(case, directory)
+    subject = os.path.join(case.settings.output, 'selftests/mem_large')
+    pid, options = subjects.start(case, subject)
+    for n in range(2):
+        images = os.path.join(directory, str(n))
         os.mkdir(images)
-        case.dump(pid, *options, images=images)
-        case.restore(images, *options)
-        subjects.finish(case, pid)
-    finally:
-        shutil.rmtree(directory)
+        case.dump(pid, '--leave-running', *options, images=images)
+        case.must([*case.settings.crbpf, 'verify', images])
+    images = os.path.join(directory, 'last')
+    os.mkdir(images)
+    case.dump(pid, *options, images=images)
+    case.restore(images, *options)
+    subjects.finish(case, pid)

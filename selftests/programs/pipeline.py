@@ -6,12 +6,16 @@ import os
 from case import Failed, read_file
 
 LINES = 400
-SCRIPT = f'''
+
+
+def script(condition, pause):
+    """Sends lines, so many seconds apart, as long as this holds."""
+    return f'''
 i=0
-while [ $i -lt {LINES} ]; do
+while [ {condition} ]; do
 	echo "line $i"
 	i=$((i + 1))
-	sleep 0.004
+	sleep {pause}
 done | sed -u 's/line/number/' | while read -r word n; do
 	sum=$((sum + n))
 	echo "$word $n $sum"
@@ -25,7 +29,7 @@ def count(case):
 
 
 def test_pipeline(case):
-    pid = case.spawn(['bash', '-c', SCRIPT])
+    pid = case.spawn(['bash', '-c', script(f'$i -lt {LINES}', 0.004)])
     case.await_true(lambda: count(case) > 20, what='the first lines')
     case.cycle(pid)
     if count(case) >= LINES:

@@ -5,9 +5,11 @@ done is visible to it alone, before and after, until it commits; other sessions 
 import glob
 import os
 import pwd
+import re
 import select
 import shutil
 
+import leftovers
 from case import Failed, Skipped, read_file
 
 # The server refuses to run as root; the numbers are those of a user that owns nothing.
@@ -66,6 +68,14 @@ class Server:
         self.case.await_true(lambda: not select.select([fd], [], [], 0)[0], 30, f'a reader of {text}')
         os.close(fd)
 
+    def tell_memory(self, data):
+        """What it has outside of its directory goes with the test, also if the server is killed."""
+        words = read_file(os.path.join(data, 'postmaster.pid')).split('\n')
+        for path in set(re.findall(r'/dev/shm/PostgreSQL\.\d+', read_file(f'/proc/{words[0]}/maps'))):
+            leftovers.remove_later(self.case, path)
+        with open(os.path.join(self.case.work, 'shm'), 'w') as f:
+            f.write(words[6].split()[1])            # its key and its number
+
     def answers(self):
         return read_file(os.path.join(self.case.work, 'answers'))
 
@@ -89,6 +99,7 @@ def test_postgresql(case):
     pid = case.spawn(['/bin/sh', '-c', ROOT, 'sh', server.programs, server.port], stdout=log,
                      before=server.become)
     server.tell('create table t (n int primary key, text text);')
+    server.tell_memory(data)
     server.tell("insert into t select n, repeat('x', n % 100) from generate_series(1, 20000) n;")
     server.tell("begin; update t set text = 'changed' where n % 2 = 0; insert into t values (-1, 'mine');")
     server.tell("declare c cursor for select n from t where n > 0 order by n; move 100 in c;")

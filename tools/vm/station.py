@@ -21,6 +21,7 @@ import types
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path[:0] = [os.path.join(TOP, 'selftests'), os.path.join(TOP, 'selftests/programs')]
 
+import pipeline                                                 # noqa: E402
 import redis                                                    # noqa: E402
 import subjects                                                 # noqa: E402
 from case import Case, Failed, Skipped, become_subreaper, is_running, kill, read_file    # noqa: E402
@@ -32,18 +33,6 @@ FIRST_PID, STOP_PIDS = 4000, 5000
 KEYS = 2000
 
 # CLOCK_MONOTONIC is the guest's: these use no deadline of it.
-PIPELINE = '''
-i=0
-while [ ! -e stop ]; do
-	echo "line $i"
-	i=$((i + 1))
-	sleep 0.05
-done | sed -u 's/line/number/' | while read -r word n; do
-	sum=$((sum + n))
-	echo "$word $n $sum"
-done > result
-echo "end ${PIPESTATUS[*]}" > end
-'''
 PYTHON = '''
 import hashlib, os, select, threading, time
 n = 0
@@ -104,7 +93,7 @@ class Sleep:
 
 class Pipeline:
     def start(self, case):
-        return case.spawn(['bash', '-c', PIPELINE])
+        return case.spawn(['bash', '-c', pipeline.script('! -e stop', 0.05)])
 
     def look(self, case, pid):
         await_more(case, lines)

@@ -206,6 +206,8 @@ void dump_discard(void *dump, bool failed, struct error *err)
 
 	if (failed)
 		image_dir_discard(d->dir);
+	if (failed && (err->code == -ENOSPC || err->code == -EDQUOT))
+		fail_hint(err, "free some space, or choose another directory with --images-dir");
 	/* Who goes on must not find that its files have another name now. */
 	if (failed || d->opt->leave_running)
 		regfile_discard(d);

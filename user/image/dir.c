@@ -158,6 +158,7 @@ void image_dir_discard(struct image_dir *dir)
 		unlinkat(dir->fd, dir->made[i], 0);
 	image_dir_drop_held(dir);
 	forget_made(dir);
+	dir->n_discards++;
 }
 
 void image_dir_close(struct image_dir *dir)

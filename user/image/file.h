@@ -31,6 +31,7 @@ struct image_dir {
 	bool holds;           /* image_dir_hold */
 	struct image **held;  /* finished but for their files; owned; under the lock */
 	size_t n_held;
+	unsigned int n_discards;
 };
 
 struct image {
@@ -46,6 +47,7 @@ struct image {
 	struct buf buf;
 	int failed; /* writing: the first error */
 	bool is_begun; /* writing: there is an entry */
+	unsigned int n_discards; /* writing: the directory's when it was created */
 	size_t at;
 	unsigned long long start, file_size;
 	unsigned long long n_entries;

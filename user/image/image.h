@@ -194,7 +194,7 @@ int image_dir_check_sums(struct image_dir *dir, image_sums_problem problem, void
 			 struct error *err);
 /* Flushes every file made here, and the directory, to the disk. */
 int image_dir_sync(struct image_dir *dir, struct error *err);
-/* Removes every file made here, the last one first. */
+/* Removes every file made here, the last one first. What is open then gets none. */
 void image_dir_discard(struct image_dir *dir);
 void image_dir_close(struct image_dir *dir);
 

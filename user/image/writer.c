@@ -25,7 +25,8 @@ int image_create(struct image_dir *dir, enum image_type type, unsigned long long
 	image = calloc(1, sizeof(*image));
 	if (!image)
 		return fail(err, ENOMEM, "cannot create %s", name);
-	*image = (struct image){.dir = dir, .type = type, .info = image_info(type), .fd = -1};
+	*image = (struct image){.dir = dir, .type = type, .info = image_info(type), .fd = -1,
+				.n_discards = dir->n_discards};
 	image->name = strdup(name);
 	if (!image->name) {
 		free(image);
@@ -204,7 +205,7 @@ int image_finish(struct image *image, struct error *err)
 	ret = image->failed;
 	if (!ret && image->fd < 0 && image->dir && image->dir->holds)
 		return hold(image, err);
-	if (!ret && image->is_begun)
+	if (!ret && image->is_begun && image->n_discards == image->dir->n_discards)
 		ret = flush(image, err);
 	/* Some filesystems report a full disk only here. */
 	if (image->fd >= 0 && close(image->fd) && !ret)

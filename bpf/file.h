@@ -13,7 +13,7 @@
 
 #include "common.h"
 
-#define DETAIL_ROOM 512
+#define DETAIL_ROOM 768
 
 #define O_PATH   010000000
 

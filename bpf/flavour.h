@@ -268,6 +268,42 @@ struct sock___queue {
 	int sk_peek_off;
 };
 
+/*
+ * What the kernel answers getsockopt from. In 6.1 sk_userlocks is a bit field and sk_tsflags shorter;
+ * since 6.16 sk_scm_recv_flags has what stood among the flags of struct socket.
+ */
+struct sock_common___options {
+	unsigned char skc_reuse : 4;
+	unsigned char skc_reuseport : 1;
+	int skc_bound_dev_if;
+	unsigned long skc_flags;
+};
+struct sock___options {
+	struct sock_common___options __sk_common;
+	__s32 sk_peek_off;
+	unsigned int sk_ll_usec;
+	u16 sk_busy_poll_budget;
+	u8 sk_prefer_busy_poll;
+	u8 sk_userlocks;
+	int sk_rcvbuf;
+	void *sk_filter;
+	long sk_rcvtimeo;
+	int sk_rcvlowat;
+	u32 sk_tsflags;
+	unsigned long sk_max_pacing_rate;
+	long sk_sndtimeo;
+	u32 sk_priority;
+	u32 sk_mark;
+	int sk_sndbuf;
+	u8 sk_no_check_tx : 1;
+	unsigned long sk_lingertime;
+	void *sk_peer_cred;
+	u8 sk_scm_recv_flags;
+};
+struct socket___options {
+	unsigned long flags;
+};
+
 /* only with CONFIG_AF_UNIX_OOB */
 struct unix_sock___oob {
 	struct sk_buff *oob_skb;

@@ -91,6 +91,55 @@ static __always_inline void read_address(struct sock *sk, struct unix_detail *d)
 	d->path_mnt_id = mount_id(BPF_CORE_READ(u, path.mnt));
 }
 
+/* Of a kernel without such a member nothing is known of the option that it stood for. */
+#define NOTE_OPTION(d, n, from, member, value)                                                     \
+	({                                                                                         \
+		if (bpf_core_field_exists((from)->member)) {                                       \
+			(d)->options[n] = (value);                                                 \
+			(d)->options[0] += 1;                                                      \
+		}                                                                                  \
+	})
+#define NOTE_NUMBER(d, n, from, member)                                                            \
+	NOTE_OPTION(d, n, from, member, BPF_CORE_READ_BITFIELD_PROBED(from, member))
+#define NOTE_POINTER(d, n, from, member)                                                           \
+	NOTE_OPTION(d, n, from, member, (__u64)BPF_CORE_READ(from, member))
+
+static __always_inline void read_options(struct unix_detail *d)
+{
+	struct sock___options *from = (void *)d->sk;
+	struct socket___options *socket = (void *)file_now.record.private_data;
+
+	NOTE_NUMBER(d, 1, from, __sk_common.skc_reuse);
+	NOTE_NUMBER(d, 2, from, __sk_common.skc_reuseport);
+	NOTE_NUMBER(d, 3, from, __sk_common.skc_bound_dev_if);
+	NOTE_NUMBER(d, 4, from, __sk_common.skc_flags);
+	NOTE_NUMBER(d, 5, from, sk_peek_off);
+	NOTE_NUMBER(d, 6, from, sk_ll_usec);
+	NOTE_NUMBER(d, 7, from, sk_busy_poll_budget);
+	NOTE_NUMBER(d, 8, from, sk_prefer_busy_poll);
+	NOTE_NUMBER(d, 9, from, sk_userlocks);
+	NOTE_NUMBER(d, 10, from, sk_rcvbuf);
+	NOTE_POINTER(d, 11, from, sk_filter);
+	NOTE_NUMBER(d, 12, from, sk_rcvtimeo);
+	NOTE_NUMBER(d, 13, from, sk_rcvlowat);
+	NOTE_NUMBER(d, 14, from, sk_tsflags);
+	NOTE_NUMBER(d, 15, from, sk_max_pacing_rate);
+	NOTE_NUMBER(d, 16, from, sk_sndtimeo);
+	NOTE_NUMBER(d, 17, from, sk_priority);
+	NOTE_NUMBER(d, 18, from, sk_mark);
+	NOTE_NUMBER(d, 19, from, sk_sndbuf);
+	NOTE_NUMBER(d, 20, from, sk_no_check_tx);
+	NOTE_NUMBER(d, 21, from, sk_lingertime);
+	NOTE_POINTER(d, 22, from, sk_peer_cred);
+	NOTE_NUMBER(d, 23, socket, flags);
+	if (d->options[0] < UNIX_OPTION_STATES - 1)
+		d->options[0] = 0;
+	/* Who is to be told with a message: of the socket's flags once. */
+	if (bpf_core_field_exists(from->sk_scm_recv_flags))
+		d->options[23] |=
+			(__u64)BPF_CORE_READ_BITFIELD_PROBED(from, sk_scm_recv_flags) << 32;
+}
+
 int unix_detail(void)
 {
 	struct unix_detail *d = detail_room(struct unix_detail);
@@ -115,5 +164,7 @@ int unix_detail(void)
 		d->backlog = d->receive_skbs;
 	read_peer(sk, d);
 	read_address(sk, d);
+	if (!(control.flags & CONTROL_SHALLOW))
+		read_options(d);
 	return detail_done(DETAIL_UNIX, sizeof(*d));
 }

@@ -5,6 +5,7 @@
 #include "record.h"
 
 #define UNIX_DETAIL_ADDRESS 112	/* sizeof(struct sockaddr_un) rounded up */
+#define UNIX_OPTION_STATES 24
 
 struct unix_detail {
 	__u64 sk;		/* identity of the socket */
@@ -34,6 +35,11 @@ struct unix_detail {
 	__u32 peer_address_length;
 	__u8 peer_address[UNIX_DETAIL_ADDRESS];
 	char path_name[UNIX_DETAIL_ADDRESS];	/* of the bound file, as it is called now: its last part */
+	/*
+	 * Members of the socket which decide what getsockopt answers: two sockets of one type for
+	 * which all are equal have the same options. The first is their number; 0: it is not known.
+	 */
+	__u64 options[UNIX_OPTION_STATES];
 };
 
 #endif

@@ -35,6 +35,7 @@ struct page_pump;
 struct regfile_dump;
 struct sockopt_defaults;
 struct tty_numbers;
+struct unix_alikes;
 
 /* Microseconds and counts, as CRIU's stats-dump has them. */
 struct dump_stats {
@@ -70,6 +71,7 @@ struct dump {
 
 	struct regfile_dump *regfiles;	/* of dump/regfile.c: what has an id already; in the arena */
 	struct sockopt_defaults *sockopts;	/* of dump/sockopt.c: what new sockets have; in the arena */
+	struct unix_alikes *unix_alikes;	/* of dump/unixoptions.c: who was asked; in the arena */
 	uint32_t next_file_id;
 	uint32_t next_pages_id;
 	uint32_t next_remap_id;

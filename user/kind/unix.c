@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "dump/dump.h"
+#include "dump/unixoptions.h"
 #include "fdinfo.pb-c.h"
 #include "fdutil.h"
 #include "fileref.h"
@@ -32,9 +33,6 @@
 #include "unixqueue.h"
 #include "unixsk.h"
 
-#ifndef SO_PEERGROUPS
-#define SO_PEERGROUPS 59
-#endif
 #ifndef SIOCUNIXFILE
 #define SIOCUNIXFILE (SIOCPROTOPRIVATE + 0)
 #endif
@@ -150,15 +148,18 @@ static void bound_path(int fd, char path[static PATH_MAX])
 	path[n > 0 ? n : 0] = 0;
 }
 
-static int describe_path(struct dump *d, struct file *f, int fd, UnixSkEntry *usk)
+static int describe_path(struct dump *d, struct file *f, UnixSkEntry *usk)
 {
 	const struct unix_detail *detail = unix_detail_of(f);
 	const char *name = (const char *)usk->name.data;
 	struct fileref ref = {
 		.dev = detail->path_dev, .ino = detail->path_ino, .nlink = detail->path_nlink};
 	char path[PATH_MAX];
+	int fd = file_copy(f, d->err);
 	size_t n, m;
 
+	if (fd < 0)
+		return fd;
 	usk->file_perms = dump_message(d, &file_perms_entry__descriptor);
 	if (!usk->file_perms)
 		return fail(d->err, ENOMEM, "cannot describe it");
@@ -223,22 +224,6 @@ static int describe_outside(struct dump *d, const struct file *f)
 	return dump_file_entry(d, entry);
 }
 
-/* SO_PEERGROUPS */
-static int describe_groups(struct dump *d, int fd, UnixSkEntry *usk)
-{
-	socklen_t n = 0;
-
-	/* Asked with no room, it says how much it wants. */
-	if (!getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &n) || errno != ERANGE)
-		return 0;
-	usk->peer_groups = arena_alloc(&d->arena, n);
-	if (!usk->peer_groups)
-		return fail(d->err, ENOMEM, "cannot describe it");
-	if (!getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, usk->peer_groups, &n))
-		usk->n_peer_groups = n / sizeof(gid_t);
-	return 0;
-}
-
 /* As SO_PEERCRED tells: whom its other side, or of a listener its clients, take it for. */
 static int describe_peer(struct dump *d, const struct file *f, UnixSkEntry *usk)
 {
@@ -265,10 +250,10 @@ static int describe(struct dump *d, struct file *f, FileEntry *entry)
 {
 	const struct unix_detail *detail = unix_detail_of(f);
 	UnixSkEntry *usk = dump_message(d, &unix_sk_entry__descriptor);
-	int fd = file_copy(f, d->err);
+	const struct unix_options *options = dump_unix_options(d, f);
 
-	if (fd < 0)
-		return fd;
+	if (!options)
+		return d->err->code;
 	if (!usk || !(usk->fown = dump_fown(d, f)))
 		return fail(d->err, ENOMEM, "cannot describe it");
 	usk->id = f->id;
@@ -283,18 +268,19 @@ static int describe(struct dump *d, struct file *f, FileEntry *entry)
 		usk->has_shutdown = true;
 		usk->shutdown = (SkShutdown)(detail->shutdown & SHUTDOWN_BOTH);
 	}
-	if (describe_peer(d, f, usk) || describe_groups(d, fd, usk) || (detail->state == STATE_LISTEN && dump_unix_pending(d, f, usk)))
+	if (describe_peer(d, f, usk) ||
+	    (detail->state == STATE_LISTEN && dump_unix_pending(d, f, usk)))
 		return d->err->code;
+	usk->opts = options->opts;
+	usk->peer_groups = options->peer_groups;
+	usk->n_peer_groups = options->n_peer_groups;
 	usk->name.data = arena_alloc(&d->arena, sizeof(detail->address));
 	if (!usk->name.data)
 		return fail(d->err, ENOMEM, "cannot describe it");
 	usk->name.len = has_name(detail) ? detail->address_length - NAME_AT : 0;
 	memcpy(usk->name.data, detail->address + NAME_AT, usk->name.len);
-	usk->opts = dump_sockopts(d, fd, AF_UNIX, detail->type, 0);
-	if (!usk->opts)
-		return d->err->code;
 	entry->usk = usk;
-	if (is_path(detail) && describe_path(d, f, fd, usk))
+	if (is_path(detail) && describe_path(d, f, usk))
 		return d->err->code;
 	return dump_unix_queue(d, f);
 }

@@ -312,6 +312,18 @@ static int meet(struct restore *r, const UnixSkEntry *client, const UnixSkEntry 
 	return 0;
 }
 
+/* SO_REUSEPORT can be read of a Unix socket, and means nothing; since 6.13 it cannot be set. */
+static int set_options(struct restore *r, int fd, const SkOptsEntry *opts)
+{
+	int rc = restore_sockopts(r, fd, opts);
+
+	if (!rc && opts->reuseaddr)
+		rc = restore_reuse(r, fd, true, false);
+	if (!rc && opts->so_reuseport)
+		(void)setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &(int){1}, sizeof(int));
+	return rc;
+}
+
 /* Names the socket and gives it its options. */
 static int finish_one(struct restore *r, struct new_file *f)
 {
@@ -320,7 +332,7 @@ static int finish_one(struct restore *r, struct new_file *f)
 
 	if (usk->type == SOCK_DGRAM)
 		rc = unix_bind_name(r, f->fd, usk) ?: unix_drop_name(r, usk);
-	return rc ?: restore_sockopts(r, f->fd, usk->opts);
+	return rc ?: set_options(r, f->fd, usk->opts);
 }
 
 /*
@@ -382,7 +394,7 @@ static int open_lone(struct restore *r, struct new_file *f)
 	f->fd = new_socket(r, usk->type);
 	if (f->fd < 0)
 		return f->fd;
-	rc = restore_sockopts(r, f->fd, usk->opts) ?: unix_bind_name(r, f->fd, usk);
+	rc = set_options(r, f->fd, usk->opts) ?: unix_bind_name(r, f->fd, usk);
 	if (!rc && usk->state == STATE_LISTEN) {
 		unix_job_init(&job, usk);
 		job.fd = f->fd;

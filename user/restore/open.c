@@ -4,6 +4,7 @@
  * process, so each is born with a descriptor for all of them, at the same numbers.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -11,6 +12,8 @@
 #include "lib/err.h"
 #include "mm.pb-c.h"
 #include "restore/restore.h"
+
+#define SPARE_FDS 512 /* of images, pipes, what mappings come from */
 
 static int open_files(struct restore *r, struct error *err)
 {
@@ -39,10 +42,26 @@ static int open_vmas(struct restore *r, struct new_process *p, struct error *err
 	return 0;
 }
 
+/*
+ * Room for all of them at once, while nobody shares this table: who makes a shared one grow waits
+ * for an RCU grace period, ten milliseconds for each doubling. More than a process may have open
+ * is refused, and fails where it is opened.
+ */
+static void widen_table(const struct restore *r)
+{
+	int fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, (int)(r->n_files + SPARE_FDS));
+
+	if (fd >= 0)
+		close(fd);
+}
+
 int restore_open(void *restore, struct error *err)
 {
 	struct restore *r = restore;
-	int ret = open_files(r, err);
+	int ret;
+
+	widen_table(r);
+	ret = open_files(r, err);
 
 	for (size_t i = 0; i < r->n_processes && !ret; i++)
 		ret = open_vmas(r, r->processes[i], err);

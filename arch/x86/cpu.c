@@ -11,7 +11,7 @@
 __u64 arch_task_size(void)
 {
 	__u64 page = (__u64)sysconf(_SC_PAGESIZE);
-	unsigned int bits = 57;
+	unsigned int bits = 56;
 
 	/* Five levels of page tables, or four. The last page is never given to programs. */
 	if (!probe_address((1ULL << bits) - 2 * page))

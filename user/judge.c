@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "external.h"
+#include "fdinfo.pb-c.h"
 #include "fdutil.h"
 #include "judge-vmflags.h"
 #include "kind.h"
@@ -138,11 +140,29 @@ static void judge_unseen(struct judge *j, struct file *f)
 	judge_soften(j);
 }
 
+static void judge_unknown(struct judge *j, const struct file *f)
+{
+	const char *kind = f->rec->anon_name[0] ? f->rec->anon_name : "descriptor";
+	char text[256], name[EXTERNAL_NAME], hint[160] = "close it before the checkpoint";
+
+	if (!file_is_nameless(f)) {
+		external_file_name(f, name);
+		snprintf(hint, sizeof(hint), "close it before the checkpoint; or --external '%s', if "
+			 "restore is to be given another", name);
+	}
+	judge_file(j, f, kind, hint, "%s cannot be carried yet",
+		   file_describe(f, text, sizeof(text)));
+}
+
 static void judge_one_file(struct judge *j, struct file *f)
 {
 	const struct kind *other;
-	char text[256];
 
+	/* Of what belongs to others only the name is kept, as of a file: it need not be known here. */
+	if (external_has_file(j->options, f)) {
+		f->kind = kind_of_type(FD_TYPES__REG);
+		return;
+	}
 	f->kind = kind_of_file(f, &other);
 	if (!f->kind)
 		file_name(j->snap, f);
@@ -150,9 +170,7 @@ static void judge_one_file(struct judge *j, struct file *f)
 		judge_file(j, f, "descriptor", "report this as a bug of crbpf",
 			   "two kinds claim it, one is %s", other->name);
 	else if (!f->kind)
-		judge_file(j, f, f->rec->anon_name[0] ? f->rec->anon_name : "descriptor",
-			   "close it before the checkpoint", "%s cannot be carried yet",
-			   file_describe(f, text, sizeof(text)));
+		judge_unknown(j, f);
 	else if (f->carrier && f->n_locks)
 		judge_file(j, f, "filelock", "let it be received",
 			   "it is locked, and no process has it open that could lock it again");

@@ -21,6 +21,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 typedef struct CoreEntry CoreEntry;
@@ -66,6 +67,13 @@ struct file_ops {
 	 */
 	int (*describe)(struct dump *d, struct file *f, FileEntry *entry);
 
+	/*
+	 * What CRIU calls it: a descriptor may be given under that name in its place
+	 * (external.h), and *@ret_flags the open flags that it wants. Before any check. "": none.
+	 * NULL: it cannot be given.
+	 */
+	void (*name)(struct restore *r, const struct new_file *f, char *buf, size_t n,
+		     uint32_t *ret_flags);
 	/*
 	 * Once, before any check: gives files that no table holds but that live all the
 	 * same (in flight in a queue) a process, so that they are opened too.

@@ -24,6 +24,7 @@ enum option_value {
 	VALUE_WORDS,	/* struct words: each time one more */
 	VALUE_CPU_CAP,	/* unsigned int, CPU_CAP_*; the value may be left out */
 	VALUE_EXTERNAL,	/* the same, of what the tree shares with others: TYPE[ID] */
+	VALUE_INHERIT,	/* the same, of what stands for that: fd[NUMBER]:NAME */
 	VALUE_OPERANDS,	/* struct words: what is no option; name is the placeholder */
 	VALUE_IGNORED,	/* taken with its value, without effect; offset counts for nothing */
 	VALUE_IGNORED_FLAG,	/* the same without a value */

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "external.h"
 #include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/log.h"
@@ -121,17 +122,18 @@ static int add_word(struct words *words, const char *word)
 	return 0;
 }
 
-/* "pidfd[4242]". CRIU's other types would change what is done: none is ignored in silence. */
-static bool is_external(const char *value)
+static int add_inherited(struct words *words, const struct option_row *row, const char *value,
+			 struct error *err)
 {
-	static const char type[] = "pidfd[";
-	const char *id = value + strlen(type);
-	size_t digits;
+	int fd;
 
-	if (strncmp(value, type, strlen(type)))
-		return false;
-	digits = strspn(id, "0123456789");
-	return digits && !strcmp(id + digits, "]");
+	if (!inherit_is_word(value, &fd)) {
+		fail(err, 0, "option --%s: wrong value '%s'", row->name, value);
+		return fail_hint(err, "%s", row->argument);
+	}
+	if (fcntl(fd, F_GETFD) < 0)
+		return fail(err, errno, "option --%s: descriptor %d", row->name, fd);
+	return add_word(words, value) ? fail(err, ENOMEM, "option --%s", row->name) : 0;
 }
 
 static int set_value(struct options *opt, const struct option_row *row, const char *value,
@@ -181,14 +183,17 @@ static int set_value(struct options *opt, const struct option_row *row, const ch
 		ret = cpucap_parse(*value ? value : NULL, field);
 		break;
 	case VALUE_EXTERNAL:
-		if (!is_external(value)) {
+		/* CRIU's other types would change what is done: none is ignored in silence. */
+		if (!external_is_word(value)) {
 			fail(err, 0, "option --%s: '%s' is not supported", row->name, value);
-			return fail_hint(err, "pidfd[PID] is");
+			return fail_hint(err, "%s", row->argument);
 		}
 		ret = add_word(field, value);
 		if (ret)
 			return fail(err, ENOMEM, "option --%s", row->name);
 		break;
+	case VALUE_INHERIT:
+		return add_inherited(field, row, value, err);
 	case VALUE_WORDS:
 	case VALUE_OPERANDS:
 		ret = *value ? add_word(field, value) : -EINVAL;
@@ -378,6 +383,7 @@ void options_deinit(struct options *opt)
 	pids_deinit(&opt->pids);
 	free(opt->features.word);
 	free(opt->external.word);
+	free(opt->inherit.word);
 	free(opt->operands.word);
-	opt->features = opt->external = opt->operands = (struct words){ 0 };
+	opt->features = opt->external = opt->inherit = opt->operands = (struct words){ 0 };
 }

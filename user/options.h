@@ -64,6 +64,7 @@ struct options {
 	bool extra;			/* --extra, --all */
 	struct words features;		/* --feature */
 	struct words external;		/* --external: TYPE[ID], checked */
+	struct words inherit;		/* --inherit-fd: fd[NUMBER]:NAME, checked, and open */
 	const char *sysroot;		/* --sysroot; NULL: this system */
 	struct words operands;		/* what is no option, where a command takes that */
 	unsigned int cpu_cap;		/* --cpu-cap: CPU_CAP_* of arch/arch.h; CPU_CAP_DEFAULT */

@@ -23,6 +23,7 @@ struct error;
 struct file;
 struct new_file;
 struct new_process;
+struct options;
 struct restore;
 struct snapshot;
 struct tty_detail;
@@ -33,6 +34,7 @@ enum {
 	TTY_ID_VT = 1004,
 	TTY_ID_CTTY = 1006, /* /dev/tty */
 	TTY_ID_SERIAL = 1010,
+	TTY_ID_EXTERNAL = 1012, /* the first of those that belong to others */
 	TTY_ID_LAST = 2046, /* so many fit its bitmaps */
 };
 
@@ -56,6 +58,8 @@ void tty_termios_parse(const TermiosEntry *entry, struct tty_termios *ret);
 /* The detail of @f if it is a terminal, and not only a place (O_PATH). */
 const struct tty_detail *tty_detail_of(const struct file *f);
 bool tty_is_master(const struct tty_detail *detail);
+/* Does terminal @f belong to others, who give another at restore? */
+bool tty_is_external(const struct options *opt, const struct file *f);
 /* Does a worker of the kernel still move bytes of a pty in the tree, although all tasks stand still? */
 bool tty_is_moving(const struct snapshot *snap);
 /*
@@ -76,6 +80,7 @@ struct tty_plan {
 	bool is_hung;    /* the slave of a pty that has hung up: opened, then hung up again */
 	bool is_of_pair; /* made anew as pty number @index */
 	bool is_set;     /* its settings are in force */
+	bool is_led;     /* it was given, and controls the session that it is to control */
 	uint32_t index, instance;
 };
 

@@ -9,6 +9,7 @@
 
 #include "bpf/pipe.h"
 #include "dump/dump.h"
+#include "external.h"
 #include "fdutil.h"
 #include "judge.h"
 #include "lib/cleanup.h"
@@ -50,6 +51,7 @@ void judge_pipe(struct judge *j, const struct file *f, const char *kind)
 {
 	const struct pipe_detail *detail = detail_of(f);
 	uint32_t readers, writers;
+	char hint[128];
 
 	judge_fown(j, f);
 	if (!detail) {
@@ -61,14 +63,18 @@ void judge_pipe(struct judge *j, const struct file *f, const char *kind)
 	if (detail->n_packets && detail->n_packets != detail->n_buffers)
 		judge_file(j, f, kind, "let it be read first",
 			   "it holds both packets (O_DIRECT) and a stream");
+	if (external_has_inode(j->options, "pipe", f->rec->ino))
+		return;
 	count_ends(j->snap, f, detail, &readers, &writers);
-	if (readers < detail->readers || writers < detail->writers)
-		judge_file(j, f, kind,
-			   "checkpoint both ends together, or use a file or /dev/null instead",
-			   "a process outside the tree has its %s open",
-			   readers == detail->readers   ? "writing end"
-			   : writers == detail->writers ? "reading end"
-							: "ends");
+	if (readers == detail->readers && writers == detail->writers)
+		return;
+	snprintf(hint, sizeof(hint), "checkpoint both ends together; or --external 'pipe[%llu]', if "
+		 "restore is to be given another", (unsigned long long)f->rec->ino);
+	judge_file(j, f, kind, file_is_nameless(f) ? hint : "checkpoint both ends together",
+		   "a process outside the tree has its %s open",
+		   readers == detail->readers   ? "writing end"
+		   : writers == detail->writers ? "reading end"
+						: "ends");
 }
 
 const struct file *pipe_first(const struct snapshot *snap, const struct file *f, bool reading)

@@ -7,6 +7,7 @@
 
 #include "bpf/tty.h"
 #include "dump/dump.h"
+#include "external.h"
 #include "fdutil.h"
 #include "lib/err.h"
 #include "snapshot.h"
@@ -26,7 +27,7 @@ struct tty_numbers {
 	struct tty_number {
 		uint64_t tty; /* of a pty its slave */
 		uint32_t id;  /* bit 0 clear */
-		bool is_hung, is_ctty;
+		bool is_hung, is_ctty, is_external;
 		bool is_described[2]; /* by bit 0 */
 		struct tty_number *next;
 	} *first;
@@ -66,6 +67,11 @@ bool tty_is_master(const struct tty_detail *detail)
 	return detail->driver_type == DRIVER_PTY && detail->driver_subtype == PTY_MASTER;
 }
 
+bool tty_is_external(const struct options *opt, const struct file *f)
+{
+	return !tty_detail_of(f)->is_hung_up && external_has_tty(opt, f);
+}
+
 bool tty_is_moving(const struct snapshot *snap)
 {
 	for (size_t i = 0; i < snap->n_files; i++) {
@@ -79,6 +85,8 @@ bool tty_is_moving(const struct snapshot *snap)
 
 static uint32_t wanted_number(const struct tty_detail *detail, const struct tty_number *number)
 {
+	if (number->is_external)
+		return TTY_ID_EXTERNAL;
 	if (number->is_ctty)
 		return TTY_ID_CTTY;
 	if (detail->driver_type == DRIVER_PTY || number->is_hung)
@@ -104,11 +112,12 @@ static struct tty_number *number_of(struct dump *d, const struct file *f,
 		.tty = tty_is_master(detail) ? detail->link : detail->tty,
 		.is_hung = detail->is_hung_up,
 		.is_ctty = f->rec->rdev == CTTY_RDEV && !detail->is_hung_up,
+		.is_external = tty_is_external(d->opt, f),
 	};
 	struct tty_number **at = &d->ttys->first;
 
 	while (*at && ((*at)->tty != want.tty || (*at)->is_hung != want.is_hung ||
-		       (*at)->is_ctty != want.is_ctty))
+		       (*at)->is_ctty != want.is_ctty || (*at)->is_external != want.is_external))
 		at = &(*at)->next;
 	if (*at)
 		return *at;

@@ -10,6 +10,7 @@
 
 #include "bpf/pipe.h"
 #include "dump/dump.h"
+#include "external.h"
 #include "fdinfo.pb-c.h"
 #include "fdutil.h"
 #include "kind.h"
@@ -40,20 +41,35 @@ static int describe(struct dump *d, struct file *f, FileEntry *entry)
 	pipe->uid = f->rec->uid;
 	pipe->gid = f->rec->gid;
 	pipe->mode = f->rec->i_mode & 07777;
+	pipe->has_outside = pipe->outside = external_has_inode(d->opt, "pipe", f->rec->ino);
 	entry->pipe = pipe;
 	if (file_can_read(f) && pipe_first(&d->snap, f, true) == f)
 		return dump_pipe_data(d, f, IMAGE_PIPES_DATA, pipe->pipe_id);
 	return 0;
 }
 
+static void name(struct restore *r, const struct new_file *f, char *buf, size_t n,
+		 uint32_t *ret_flags)
+{
+	if (!f->entry->pipe)
+		return;
+	snprintf(buf, n, "pipe:[%u]", f->entry->pipe->pipe_id);
+	*ret_flags = f->entry->pipe->flags;
+}
+
 static int check(struct restore *r, struct new_file *f)
 {
+	char outside[EXTERNAL_NAME];
 	const PipeEntry *pipe = f->entry->pipe;
 
 	if (!pipe || pipe->id != f->id)
 		return fail(r->err, 0, "it says nothing of a pipe");
 	if (check_flags(r, f, pipe->flags))
 		return r->err->code;
+	if (pipe->has_outside && pipe->outside && f->process && f->given < 0) {
+		snprintf(outside, sizeof(outside), "pipe:[%u]", pipe->pipe_id);
+		return external_missing(r, outside);
+	}
 	return pipe_add_end(r, f, pipe->pipe_id);
 }
 
@@ -137,6 +153,7 @@ static const struct file_ops file_ops = {
 	.judge = judge,
 	.state = state,
 	.describe = describe,
+	.name = name,
 	.check = check,
 	.open = open_pipe,
 	.connect = connect_pipe,

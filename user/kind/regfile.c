@@ -16,6 +16,7 @@
 
 #include "bpf/memfd.h"
 #include "dump/dump.h"
+#include "external.h"
 #include "fdinfo.pb-c.h"
 #include "fdutil.h"
 #include "ghost.h"
@@ -208,6 +209,27 @@ static bool is_plain(const struct file *f)
 	return f->rec->s_magic != MAGIC_PROC && !file_is_path(f) && (S_ISREG(f->rec->i_mode) || S_ISDIR(f->rec->i_mode));
 }
 
+/* Of what restore is given only the name is kept. */
+static int describe_external(struct dump *d, const struct file *f, FileEntry *entry, FownEntry *fown)
+{
+	RegFileEntry *reg = dump_message(d, &reg_file_entry__descriptor);
+	char *name = arena_alloc(&d->arena, EXTERNAL_NAME);
+
+	if (!reg || !name)
+		return fail(d->err, ENOMEM, "cannot describe it");
+	external_file_name(f, name);
+	reg->id = entry->id;
+	reg->flags = file_flags(f);
+	reg->pos = f->rec->pos;
+	reg->fown = fown;
+	reg->name = name;
+	reg->has_ext = reg->ext = true;
+	reg->has_mode = true;
+	reg->mode = f->rec->i_mode;
+	entry->reg = reg;
+	return 0;
+}
+
 static int describe(struct dump *d, struct file *f, FileEntry *entry)
 {
 	FownEntry *fown = dump_fown(d, f);
@@ -216,6 +238,8 @@ static int describe(struct dump *d, struct file *f, FileEntry *entry)
 
 	if (!fown)
 		return fail(d->err, ENOMEM, "cannot describe it");
+	if (external_has_file(d->opt, f))
+		return describe_external(d, f, entry, fown);
 	source_of(f, proc, sizeof(proc), &src);
 	src.is_present = fileref_state(&src.ref) == FILEREF_PRESENT;
 	if (!src.is_present) {
@@ -226,12 +250,25 @@ static int describe(struct dump *d, struct file *f, FileEntry *entry)
 	return regfile_describe(d, entry, &src, fown);
 }
 
+static void name(struct restore *r, const struct new_file *f, char *buf, size_t n,
+		 uint32_t *ret_flags)
+{
+	const RegFileEntry *reg = f->entry->reg;
+
+	if (!reg)
+		return;
+	snprintf(buf, n, "%s", reg->name);
+	*ret_flags = reg->flags;
+}
+
 static int check(struct restore *r, struct new_file *f)
 {
 	const RegFileEntry *reg = f->entry->reg;
 
 	if (!reg || reg->id != f->id)
 		return fail(r->err, 0, "it says nothing of a file");
+	if (reg->has_ext && reg->ext)
+		return !f->process || f->given >= 0 ? 0 : external_missing(r, reg->name);
 	if (!is_absolute_path(reg->name))
 		return fail(r->err, 0, "`%s' is no absolute path", reg->name);
 	if (reg->pos != NO_SEEK && reg->pos > INT64_MAX)
@@ -277,7 +314,8 @@ static int connect_file(struct restore *r, struct new_file *f)
 	const RegFileEntry *reg = f->entry->reg;
 	int rc = f->fd < 0 ? open_at(r, f) : 0;
 
-	if (rc || (reg->flags & O_PATH))
+	/* What is given by O_PATH has nothing to be set. */
+	if (rc || (reg->flags & O_PATH) || (f->given >= 0 && fcntl(f->fd, F_GETFL) & O_PATH))
 		return rc;
 	return connect_fown_flags(r, f, reg->fown, reg->flags);
 }
@@ -289,7 +327,7 @@ static int arm(struct restore *r, struct new_file *f)
 {
 	const struct remap *remap = f->data;
 
-	if (remap->how == REMAP_LINKED)
+	if (remap && remap->how == REMAP_LINKED)
 		(void)unlink(restore_file(r, remap->id)->entry->reg->name);
 	return 0;
 }
@@ -300,6 +338,7 @@ static const struct file_ops file_ops = {
 	.judge = judge,
 	.is_plain = is_plain,
 	.describe = describe,
+	.name = name,
 	.check = check,
 	.open = open_file,
 	.connect = connect_file,

@@ -4,13 +4,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "bpf/tty.h"
 #include "dump/dump.h"
+#include "external.h"
 #include "fdinfo.pb-c.h"
 #include "fdutil.h"
 #include "judge.h"
@@ -94,13 +97,24 @@ static void judge_outside(struct judge *j, const struct file *f, const struct tt
 			   (unsigned long long)detail->queued);
 		judge_soften(j);
 	}
-	if (f->process->rec->tty == detail->tty &&
+	if (!tty_is_external(j->options, f) && f->process->rec->tty == detail->tty &&
 	    snapshot_process(j->snap, detail->session.host)) {
 		judge_file(j, f, "tty", NULL,
 			   "the tree leads the session of this terminal, and will not lead that of "
 			   "the one where it is restored: no signals from its keys");
 		judge_soften(j);
 	}
+}
+
+static void judge_uncontrolled(struct judge *j, const struct file *f)
+{
+	char name[EXTERNAL_NAME], hint[192];
+
+	external_tty_name(f, name);
+	snprintf(hint, sizeof(hint),
+		 "--shell-job, or start the program with setsid and its output in a file; or --external "
+		 "'%s', if restore is to be given another", name);
+	judge_file(j, f, "tty", hint, "a terminal that the tree does not control");
 }
 
 static void judge(struct judge *j, struct file *f)
@@ -110,15 +124,12 @@ static void judge(struct judge *j, struct file *f)
 	judge_fown(j, f);
 	if (detail->is_hung_up)
 		return;
-	if (is_inside(j->snap, detail)) {
+	if (is_inside(j->snap, detail) && !tty_is_external(j->options, f))
 		judge_inside(j, f, detail);
-	} else if (!j->options->shell_job) {
-		judge_file(j, f, "tty",
-			   "--shell-job, or start the program with setsid and its output in a file",
-			   "a terminal that the tree does not control");
-	} else {
+	else if (j->options->shell_job || tty_is_external(j->options, f))
 		judge_outside(j, f, detail);
-	}
+	else
+		judge_uncontrolled(j, f);
 }
 
 /* Does anybody of the tree have terminal @tty, or the master of it? */
@@ -147,8 +158,11 @@ static void judge_session(struct judge *j, const struct task *t)
 	judge_soften(j);
 }
 
-static TtyType type_of(const struct file *f, const struct tty_detail *detail)
+static TtyType type_of(const struct options *opt, const struct file *f,
+		       const struct tty_detail *detail)
 {
+	if (tty_is_external(opt, f))
+		return TTY_TYPE__EXT_TTY;
 	if (detail->is_hung_up)
 		return TTY_TYPE__PTY;
 	if (f->rec->rdev == CTTY_RDEV)
@@ -241,17 +255,17 @@ static int describe_info(struct dump *d, struct file *f, uint32_t id)
 	if (!info || !pty)
 		return fail(d->err, ENOMEM, "cannot describe it");
 	info->id = id;
-	info->type = type_of(f, detail);
+	info->type = type_of(d->opt, f, detail);
 	info->locked = detail->is_locked;
 	info->exclusive = detail->is_exclusive;
-	info->rdev = major << 8 | minor;
+	info->rdev = (uint32_t)makedev(major, minor);
 	info->has_dev = info->has_uid = info->has_gid = true;
-	info->dev = f->rec->dev;
+	info->dev = (uint32_t)makedev(f->rec->dev >> 20, f->rec->dev & 0xfffff);
 	info->uid = f->rec->uid;
 	info->gid = f->rec->gid;
 	if (info->type == TTY_TYPE__PTY)
 		info->pty = pty;
-	else if (detail->driver_type == DRIVER_PTY)
+	else if (detail->driver_type == DRIVER_PTY && info->type == TTY_TYPE__CTTY)
 		info->ctty = pty;
 	if (tty_is_master(detail))
 		describe_sides(detail, info);
@@ -303,9 +317,27 @@ static int check_pty(struct restore *r, struct tty_plan *plan, uint32_t id)
 	return 0;
 }
 
+static void print_name(const TtyInfoEntry *info, char *buf, size_t n)
+{
+	snprintf(buf, n, "tty[%x:%x]", info->rdev, info->dev);
+}
+
+static void name(struct restore *r, const struct new_file *f, char *buf, size_t n,
+		 uint32_t *ret_flags)
+{
+	const TtyFileEntry *tty = f->entry->tty;
+	const TtyInfoEntry *info = tty ? tty_info(r, tty->tty_info_id) : NULL;
+
+	if (!info)
+		return;
+	print_name(info, buf, n);
+	*ret_flags = tty->flags;
+}
+
 static int check(struct restore *r, struct new_file *f)
 {
 	const TtyFileEntry *tty = f->entry->tty;
+	char outside[EXTERNAL_NAME];
 	struct tty_plan *plan = arena_alloc(&r->arena, sizeof(*plan));
 
 	if (!tty || tty->id != f->id)
@@ -317,6 +349,10 @@ static int check(struct restore *r, struct new_file *f)
 		return r->err->code;
 	if (check_pty(r, plan, tty->tty_info_id))
 		return r->err->code;
+	if (plan->info->type == TTY_TYPE__EXT_TTY && f->process && f->given < 0) {
+		print_name(plan->info, outside, sizeof(outside));
+		return external_missing(r, outside);
+	}
 	f->data = plan;
 	return check_flags(r, f, tty->flags);
 }
@@ -362,6 +398,7 @@ static const struct file_ops file_ops = {
 	.judge = judge,
 	.state = state,
 	.describe = describe,
+	.name = name,
 	.check = check,
 	.open = open_tty,
 	.connect = connect_tty,

@@ -17,6 +17,7 @@
 
 #include "dump/dump.h"
 #include "dump/unixoptions.h"
+#include "external.h"
 #include "fdinfo.pb-c.h"
 #include "fdutil.h"
 #include "fileref.h"
@@ -59,19 +60,41 @@ static bool is_path(const struct unix_detail *detail)
 }
 
 /* May it be connected again with a socket of somebody else, who keeps its name? */
-static bool is_external(const struct unix_detail *detail)
+static bool is_named_outside(const struct unix_detail *detail)
 {
 	return detail->type == SOCK_DGRAM && detail->peer_ino &&
 	       detail->peer_address_length > NAME_AT &&
 	       (!detail->peer_address[NAME_AT] || detail->peer_address[NAME_AT] == '/');
 }
 
+/* Is it to be given at restore, since its other side belongs to others? */
+static bool is_external(const struct options *opt, const struct snapshot *snap, const struct file *f)
+{
+	const struct unix_detail *detail = unix_detail_of(f);
+
+	return detail->peer_ino && external_has_inode(opt, "unix", f->rec->ino) &&
+	       !unix_find(snap, f, detail->peer);
+}
+
+/* What waits in it could only be sent again by the other side. */
+static void judge_unread(struct judge *j, const struct file *f, const struct unix_detail *detail)
+{
+	if (!detail->receive_skbs)
+		return;
+	judge_file(j, f, "unix", NULL, "%llu bytes that wait in it to be read are lost",
+		   (unsigned long long)detail->receive_bytes);
+	judge_soften(j);
+}
+
 static void judge_outside(struct judge *j, const struct file *f, const struct unix_detail *detail)
 {
 	unsigned long long ino = detail->peer_ino;
+	char hint[128];
 
-	if (!is_external(detail))
-		judge_file(j, f, "unix", "checkpoint both sides together, or close it",
+	snprintf(hint, sizeof(hint), "checkpoint both sides together; or --external 'unix[%llu]', if "
+		 "restore is to be given another", (unsigned long long)f->rec->ino);
+	if (!is_named_outside(detail))
+		judge_file(j, f, "unix", hint,
 			   "a process outside the tree has its other side (socket:[%llu])", ino);
 	else if (!j->options->ext_unix_sk)
 		judge_file(j, f, "unix", "--ext-unix-sk connects it again with whoever has the name then",
@@ -129,6 +152,10 @@ static void judge(struct judge *j, struct file *f)
 	if (detail->net_ns != f->process->tasks[0].rec->net_ns)
 		judge_file(j, f, "unix", NULL,
 			   "it belongs to another network namespace than its process");
+	if (is_external(j->options, j->snap, f)) {
+		judge_unread(j, f, detail);
+		return;
+	}
 	judge_unix_queue(j, f);
 	judge_name(j, f, detail);
 	judge_peer(j, f, detail);
@@ -220,7 +247,8 @@ static int describe_outside(struct dump *d, const struct file *f)
 	usk->has_ns_id = true;
 	usk->ns_id = HOST_NET_NS_ID;
 	usk->name.data = (uint8_t *)detail->peer_address + NAME_AT;
-	usk->name.len = detail->peer_address_length - NAME_AT;
+	usk->name.len = detail->peer_address_length > NAME_AT ? detail->peer_address_length - NAME_AT
+							      : 0;
 	return dump_file_entry(d, entry);
 }
 
@@ -232,7 +260,9 @@ static int describe_peer(struct dump *d, const struct file *f, UnixSkEntry *usk)
 
 	if (!peer)
 		peer = unix_listener_of(&d->snap, f);
-	usk->peer = peer ? peer->rec->ino : is_external(detail) ? detail->peer_ino : 0;
+	usk->peer = peer ? peer->rec->ino
+		    : is_named_outside(detail) || is_external(d->opt, &d->snap, f) ? detail->peer_ino
+										   : 0;
 	usk->has_peer_closed = usk->peer_closed = detail->peer && !usk->peer;
 	usk->has_error = usk->error = detail->error;
 	if (usk->peer && !peer && describe_outside(d, f))
@@ -282,18 +312,38 @@ static int describe(struct dump *d, struct file *f, FileEntry *entry)
 	entry->usk = usk;
 	if (is_path(detail) && describe_path(d, f, usk))
 		return d->err->code;
-	return dump_unix_queue(d, f);
+	return is_external(d->opt, &d->snap, f) ? 0 : dump_unix_queue(d, f);
 }
 
 /* --- restore --- */
+
+static void name(struct restore *r, const struct new_file *f, char *buf, size_t n,
+		 uint32_t *ret_flags)
+{
+	if (!f->entry->usk)
+		return;
+	snprintf(buf, n, "socket:[%u]", f->entry->usk->ino);
+	*ret_flags = f->entry->usk->flags;
+}
 
 /* A connection has another side in the image, which is connected with it or listens. */
 static int check_peer(struct restore *r, const struct new_file *f)
 {
 	const UnixSkEntry *usk = f->entry->usk;
 	const struct new_file *peer = unix_by_ino(r, usk->peer);
+	char own[EXTERNAL_NAME];
 
-	if (!f->process || !usk->peer || usk->type == SOCK_DGRAM)
+	if (f->given >= 0)
+		return peer && unix_entry(peer) ? fail(r->err, 0, "a descriptor is given for it, "
+						       "but its other side, socket %u, is part "
+						       "of the tree", usk->peer) : 0;
+	if (!f->process || !usk->peer)
+		return 0;
+	snprintf(own, sizeof(own), "socket:[%u]", usk->ino);
+	if (peer && peer->entry->usk->uflags & UFLAG_EXTERNAL &&
+	    (usk->type != SOCK_DGRAM || !peer->entry->usk->name.len))
+		return external_missing(r, own);
+	if (usk->type == SOCK_DGRAM)
 		return 0;
 	if (!peer || !unix_entry(peer))
 		return fail(r->err, 0, "its other side, socket %u, is missing", usk->peer);
@@ -375,6 +425,7 @@ static const struct file_ops file_ops = {
 	.judge = judge,
 	.state = state,
 	.describe = describe,
+	.name = name,
 	.adopt = unix_adopt,
 	.check = check,
 	.open = open_socket,

@@ -319,7 +319,7 @@ static int add_file(struct restore *r, FileEntry *entry, struct error *err)
 	slot = f ? array_add(r->files, r->n_files) : NULL;
 	if (!slot || ids_set(&r->file_index, entry->id, (uint32_t)r->n_files))
 		return fail(err, ENOMEM, "cannot load the images");
-	*f = (struct new_file){.id = entry->id, .entry = entry, .fd = -1, .born_fd = -1};
+	*f = (struct new_file){.id = entry->id, .entry = entry, .fd = -1, .born_fd = -1, .given = -1};
 	*slot = f;
 	return 0;
 }

@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "external.h"
 #include "kind.h"
 #include "lib/err.h"
 #include "mm.pb-c.h"
@@ -61,7 +62,7 @@ int restore_open(void *restore, struct error *err)
 	int ret;
 
 	widen_table(r);
-	ret = open_files(r, err);
+	ret = external_open(r) ?: open_files(r, err);
 
 	for (size_t i = 0; i < r->n_processes && !ret; i++)
 		ret = open_vmas(r, r->processes[i], err);

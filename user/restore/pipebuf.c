@@ -4,7 +4,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "fdinfo.pb-c.h"
@@ -66,6 +69,29 @@ static int write_content(struct restore *r, int fd, const PipeDataEntry *entry, 
 	return rc;
 }
 
+/* The very pipe of the dump, kept by others, has its content still. */
+static bool wants_content(const struct new_file *f, const PipeDataEntry *entry)
+{
+	struct stat st;
+
+	return entry->bytes && (fstat(f->fd, &st) || st.st_ino != entry->pipe_id);
+}
+
+static int open_given(struct restore *r, const struct new_file *f, int *ret_fd)
+{
+	int waiting = 0;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", f->fd);
+	*ret_fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	if (*ret_fd < 0)
+		return fail(r->err, errno, "cannot write into the pipe that is given for it");
+	if (!ioctl(*ret_fd, FIONREAD, &waiting) && !waiting)
+		return 0;
+	return fail(r->err, 0, "the pipe that is given for it has %d bytes in it, and its own were "
+			       "to come first", waiting);
+}
+
 static int fill(struct restore *r, int fd, const PipeDataEntry *entry, const char *buf)
 {
 	if (entry->has_size &&
@@ -94,7 +120,9 @@ static int restore_one(struct restore *r, struct image *image, int file_type,
 	rc = image_next_bytes(image, buf, entry->bytes, r->err);
 	if (rc || !first)
 		return rc;
-	rc = make(r, first, &fd);
+	if (first->given >= 0 && !wants_content(first, entry))
+		return 0;
+	rc = first->given >= 0 ? open_given(r, first, &fd) : make(r, first, &fd);
 	if (!rc)
 		rc = fill(r, fd, entry, buf);
 	return rc ? fail_in(r->err, "pipe %u", entry->pipe_id) : 0;

@@ -55,6 +55,8 @@ struct new_file {
 	int born_fd; /* fd when the tree was cloned: a copy stands there in every task; -1 */
 	struct new_process *process; /* the first that has it, NULL if none: a mapped file, a cwd */
 	uint32_t number;             /* its lowest number there */
+	int given;                   /* of this process, for what belongs to others (external.h); -1 */
+	uint32_t given_flags;        /* what it was opened with */
 	bool is_settled;             /* restore_settle was called for it */
 	bool is_async;               /* its owner is to set O_ASYNC */
 	void *data;                  /* of the kind, from r->arena */

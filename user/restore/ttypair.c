@@ -81,7 +81,7 @@ static int list_pairs(struct restore *r, struct making *m)
 		struct tty_plan *plan = tty_plan_of(r->files[i]);
 		const struct new_file *master;
 
-		if (!plan)
+		if (!plan || r->files[i]->given >= 0)
 			continue;
 		master = plan->is_hung ? NULL : tty_master_of(r, plan);
 		plan->is_of_pair = plan->is_hung || master;

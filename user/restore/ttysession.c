@@ -18,14 +18,14 @@
 #include "restore/restore.h"
 #include "tty.pb-c.h"
 
-/* The pty that is to be the controlling terminal of the session of @leader. */
+/* The pty that is to be the controlling terminal of the session of @leader; or one that is given. */
 static const struct new_file *find_terminal(const struct restore *r,
 					    const struct new_process *leader)
 {
 	for (size_t i = 0; i < r->n_files; i++) {
 		const struct tty_plan *plan = tty_plan_of(r->files[i]);
 
-		if (plan && plan->is_master && tty_leader(r, plan->info) == leader)
+		if (plan && (plan->is_master || r->files[i]->given >= 0) && tty_leader(r, plan->info) == leader)
 			return r->files[i];
 	}
 	return NULL;
@@ -69,6 +69,24 @@ static int open_cttys(struct restore *r, struct new_process *leader, struct erro
 	return rc;
 }
 
+/* It may already be the controlling terminal of others, from whom it is not taken. */
+static int lead_given(struct restore *r, const struct new_file *f, struct new_process *leader,
+		      struct error *err)
+{
+	struct batch *batch = injected_batch(leader->tasks[0].injected);
+	__s64 ret = 0;
+
+	if (batch_call(batch, "taking a controlling terminal", 0, 0, ENGINE_ANY, 0, &ret, SYS_ioctl,
+		       (const __u64[6]){(__u64)f->born_fd, TIOCSCTTY, 0}) ||
+	    batch_run(batch, err))
+		return err->code ?: -EINVAL;
+	((struct tty_plan *)f->data)->is_led = ret >= 0;
+	if (ret < 0)
+		log_warn(r->log, "the terminal given to session %d does not become its controlling one "
+				 "(%s), ignoring", leader->pid, strerror((int)-ret));
+	return 0;
+}
+
 int tty_lead(struct restore *r, struct new_process *leader, struct error *err)
 {
 	const struct new_file *master = find_terminal(r, leader);
@@ -77,6 +95,8 @@ int tty_lead(struct restore *r, struct new_process *leader, struct error *err)
 
 	if (!master)
 		return 0;
+	if (master->given >= 0)
+		return lead_given(r, master, leader, err);
 	if (batch_call(batch, "opening its terminal", 0, 0, ENGINE_SUCCESS, 0, &fd, SYS_ioctl,
 		       (const __u64[6]){(__u64)master->born_fd, TIOCGPTPEER,
 					O_RDWR | O_NOCTTY | O_CLOEXEC}) ||
@@ -130,6 +150,18 @@ static int set_foreground(struct restore *r, struct new_task *leader, int pgrp, 
 	return batch_run(batch, r->err);
 }
 
+/* Only where it has become the terminal of that session. */
+static int take_given(struct restore *r, const struct new_file *f, struct new_process *leader)
+{
+	const struct tty_plan *plan = f->data;
+	const TtyInfoEntry *info = plan->info;
+
+	if (!plan->is_led || !info->pgrp || (pid_t)info->pgrp == leader->pid ||
+	    !has_group(r, info->pgrp, leader->sid))
+		return 0;
+	return set_foreground(r, &leader->tasks[0], (int)info->pgrp, f->fd);
+}
+
 int tty_take(struct restore *r, struct new_file *f)
 {
 	const struct tty_plan *plan = f->data;
@@ -138,6 +170,8 @@ int tty_take(struct restore *r, struct new_file *f)
 	_cleanup_close_ int peer = -1;
 	int locked = 1, rc = 0;
 
+	if (f->given >= 0 && leader)
+		return take_given(r, f, leader);
 	if (!plan->is_of_pair) {
 		take_home(r, f, info);
 		return 0;

@@ -350,7 +350,7 @@ int unix_fill_all(struct restore *r, struct new_file *unused)
 		return fail(r->err, ENOMEM, "cannot fill sockets");
 	for (size_t s = 0; s < sizeof(steps) / sizeof(steps[0]); s++)
 		for (size_t i = 0; i < r->n_files; i++)
-			if (unix_entry(r->files[i]) && steps[s](r, r->files[i]))
+			if (unix_entry(r->files[i]) && r->files[i]->given < 0 && steps[s](r, r->files[i]))
 				return fail_in(r->err, "socket %u", r->files[i]->entry->usk->ino);
 	return 0;
 }

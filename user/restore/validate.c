@@ -10,6 +10,7 @@
 
 #include "core.pb-c.h"
 #include "cpucap.h"
+#include "external.h"
 #include "fdinfo.pb-c.h"
 #include "fs.pb-c.h"
 #include "inventory.pb-c.h"
@@ -306,7 +307,10 @@ int restore_validate(void *restore, struct error *err)
 
 	for (size_t i = 0; i < r->n_processes && !ret; i++)
 		ret = check_process(r, r->processes[i], limit, err);
-	ret = ret ?: adopt_files(r, err) ?: check_files(r, err) ?: check_fdinfo(r, err) ?: check_rest(r, err) ?:
+	ret = ret ?: adopt_files(r, err);
+	if (!ret)
+		external_assign(r);
+	ret = ret ?: check_files(r, err) ?: check_fdinfo(r, err) ?: check_rest(r, err) ?:
 	      check_pids(r, err);
 	if (!ret)
 		warn_of_cgroups(r);

@@ -112,7 +112,9 @@ while True:
         continue
     if fields[3] == 'Write':
         count += 1
-        os.write(bus.fds.pop(), b'the service was here')
+        writer = bus.fds.pop()
+        os.write(writer, b'the service was here')
+        os.close(writer)
     bus.send(2, [(5, 'u', fields['serial']), (6, 's', fields[7])], 'u', struct.pack('<I', count))
 '''
 
@@ -189,7 +191,10 @@ def test_dbus(case):
     case.await_true(monitored, 30, 'a call seen by the monitor')
     if len(children(pid)) != 4:
         raise Failed(f'{len(children(pid))} children')
-    case.cycle(pid)
+    try:
+        case.cycle(pid)
+    except Failed as e:
+        raise Failed(f'{e}; it said: {read_file(errors)[-1500:]}') from None
     seen = monitored()
     calls(100, 'calls over the restored bus')
     case.await_true(lambda: monitored() > seen, 30, 'a call seen by the monitor')

@@ -3,10 +3,12 @@
 directory or by the number of its process, or is named in a file there."""
 
 import ctypes
+import fcntl
 import glob
 import os
 import re
 import shutil
+import struct
 import time
 
 from case import read_file
@@ -56,6 +58,20 @@ def remove_elsewhere(root):
             os.unlink(path)
 
 
+def remove_interfaces(root):
+    """Of which a subject told us: one that was attached ends with us."""
+    for name in read_file(os.path.join(root, 'work', 'interfaces')).split():
+        flags = read_file(f'/sys/class/net/{name}/tun_flags').strip()
+        if flags:
+            request = struct.pack('16sH22x', name.encode(), int(flags, 16) & ~0x800)
+            with open('/dev/net/tun', 'rb+', buffering=0) as f:
+                try:
+                    fcntl.ioctl(f, 0x400454ca, request)         # TUNSETIFF
+                    fcntl.ioctl(f, 0x400454cb, 0)               # TUNSETPERSIST
+                except OSError:
+                    pass                                        # it has ended meanwhile
+
+
 def keep_number(case, path):
     """The number in a file of /proc/sys comes back when the test has ended."""
     kept = case.path('kept')
@@ -80,6 +96,7 @@ def remove(root, pid):
     for segment in segments_below(root):
         LIBC.shmctl(segment, IPC_RMID, None)
     remove_elsewhere(root)
+    remove_interfaces(root)
     for point in mounts_below(root):
         LIBC.umount2(os.fsencode(point), MNT_DETACH)
     for path in groups_of(pid):

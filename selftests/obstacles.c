@@ -5,7 +5,6 @@
 #include <linux/bpf.h>
 #include <linux/filter.h>
 #include <linux/if.h>
-#include <linux/if_tun.h>
 #include <linux/if_alg.h>
 #include <linux/io_uring.h>
 #include <linux/landlock.h>
@@ -231,15 +230,6 @@ static int make_secretmem(void)
 	return syscall(SYS_memfd_secret, 0);
 }
 
-/* With an interface that nobody uses, and that ends with it. */
-static int make_tun(void)
-{
-	struct ifreq request = {.ifr_name = "crbpf%d", .ifr_flags = IFF_TUN | IFF_NO_PI};
-	int fd = open("/dev/net/tun", O_RDWR);
-
-	return fd < 0 || ioctl(fd, TUNSETIFF, &request) < 0 ? -1 : fd;
-}
-
 static int make_fuse(void)
 {
 	return open("/dev/fuse", O_RDWR);
@@ -395,7 +385,6 @@ static const struct obstacle obstacles[] = {
 	{"bpf_map", make_bpf_map},
 	{"perf_event", make_perf_event},
 	{"secretmem", make_secretmem},
-	{"tun", make_tun},
 	{"fuse", make_fuse},
 	{"mqueue", make_mqueue},
 	{"reuseport_program", make_reuseport_program},

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import time
 
-from case import Failed, children, descendants, is_running, kill, read_file, status_field
+from case import Failed, Skipped, children, descendants, is_running, kill, read_file, status_field
 from harm import fingerprint, refused_once, unharmed
 
 
@@ -130,6 +130,25 @@ def test_full_disk(case):
 
     with_full_disk(case, use)
     unharmed(case, pid, before)
+
+
+def test_full_disk_tun(case):
+    """The interface that was to wait for the restore ends with its program again."""
+    pid = case.spawn(['python3', '-c', '''
+import fcntl, struct, time
+tun, x = open("/dev/net/tun", "rb+", buffering=0), bytes(range(256)) * 4096
+request = fcntl.ioctl(tun, 0x400454ca, struct.pack("16sH22x", b"crbpf%d", 0x1001))    # TUNSETIFF
+open("name", "wb").write(request[:16].strip(b"\\0"))
+time.sleep(1000)'''])
+    if not case.await_true(lambda: read_file(os.path.join(case.work, 'name')) or pid in case.statuses
+                           ) or pid in case.statuses:
+        raise Skipped('needs /dev/net/tun')
+    flags = f'/sys/class/net/{read_file(os.path.join(case.work, "name"))}/tun_flags'
+    before = read_file(flags)
+    with_full_disk(case, lambda disk: refused_once(case, dump_command(case, pid, disk),
+                                                   'No space left'))
+    if not before or read_file(flags) != before:
+        raise Failed(f'{flags} is {read_file(flags)}, was {before}')
 
 
 def test_unwritable_directory(case):

@@ -17,7 +17,7 @@ NAMES = {
         'inotify_overflow', 'fanotify_permission', 'fanotify_unread', 'netlink', 'packet',
         'raw', 'vsock', 'tcp', 'waiting_client', 'udp_queue', 'multicast', 'unix_arrival',
         'unix_flight', 'locked', 'unlinked', 'unix_renamed', 'lease', 'pidfd', 'userfaultfd',
-        'io_uring', 'bpf_map', 'perf_event', 'secretmem', 'tun', 'fuse', 'mqueue',
+        'io_uring', 'bpf_map', 'perf_event', 'secretmem', 'fuse', 'mqueue',
         'reuseport_program', 'alg', 'mptcp', 'xdp', 'bpf_program', 'bpf_link', 'kvm',
         'block_device', 'namespace', 'ruleset', 'new_mount', 'detached_mount', 'pressure',
         'dnotify', 'watch_queue'),
@@ -34,7 +34,7 @@ NAMES = {
 
 # These also in the queue of a socket, where no process has them open.
 FLYING = ('inotify_overflow', 'fanotify_permission', 'fanotify_unread', 'waiting_client', 'udp_queue', 'unix_arrival',
-          'unix_renamed', 'unix_flight', 'locked', 'unlinked', 'lease', 'pidfd', 'fuse', 'tun',
+          'unix_renamed', 'unix_flight', 'locked', 'unlinked', 'lease', 'pidfd', 'fuse',
           'bpf_map', 'perf_event', 'secretmem', 'mqueue', 'reuseport_program', 'seccomp_listener')
 
 

@@ -16,6 +16,7 @@
 #include "options.h"
 #include "pstree.pb-c.h"
 #include "timens.pb-c.h"
+#include "tun.h"
 
 #define FD_CLOEXEC_FLAG 1
 
@@ -206,6 +207,8 @@ void dump_discard(void *dump, bool failed, struct error *err)
 
 	if (failed)
 		image_dir_discard(d->dir);
+	if (failed)
+		tun_discard(d);
 	if (failed && (err->code == -ENOSPC || err->code == -EDQUOT))
 		fail_hint(err, "free some space, or choose another directory with --images-dir");
 	/* Who goes on must not find that its files have another name now. */

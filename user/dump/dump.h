@@ -30,6 +30,7 @@ struct freezer;
 struct log;
 struct options;
 struct waits;
+struct kept_tun;
 struct memfd_inode;
 struct page_pump;
 struct regfile_dump;
@@ -78,6 +79,7 @@ struct dump {
 	struct page_pump *pump;		/* buffers for pages, made by probe */
 	struct shared_memory *shared;	/* dump_shared_memory */
 	size_t n_shared;
+	struct kept_tun *kept_tuns;	/* of tun.c: interfaces that are to stay; in the arena */
 	struct memfd_inode *memfds;	/* of kind/memfd.c: inodes that have an id; in the arena */
 	struct tty_numbers *ttys;	/* of dump/tty.c: terminals that have a number; in the arena */
 	SeccompEntry *seccomp;		/* filters found so far, in the arena: user/kind/seccomp.c */

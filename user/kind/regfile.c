@@ -28,9 +28,9 @@
 #include "regfile.pb-c.h"
 #include "restore/restore.h"
 #include "surroundings.h"
+#include "tun.h"
 
 #define KMSG    (1u << 20 | 11) /* /dev/kmsg */
-#define TUN     (10u << 20 | 200) /* /dev/net/tun */
 #define NO_SEEK UINT64_MAX      /* an image's position that is not to be set */
 
 /* Character devices whose open file has no state but its flags. */
@@ -45,7 +45,7 @@ static bool is_stateless_device(uint64_t rdev)
 		{1, 8},  /* random */
 		{1, 9},  /* urandom */
 		{1, 11}, /* kmsg, but for the place up to which it was read */
-		{10, 200}, /* net/tun, unless attached to an interface: judge_tun */
+		{10, 200}, /* net/tun, but for its interface: tun.h */
 	};
 
 	for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++)
@@ -88,7 +88,7 @@ static void source_of(const struct file *f, char *proc, size_t n, struct regfile
 		.mode = f->rec->i_mode,
 		.size = f->rec->size,
 		.flags = file_flags(f),
-		.pos = f->rec->rdev == TUN && S_ISCHR(f->rec->i_mode) ? NO_SEEK : f->rec->pos,
+		.pos = is_tun(f) ? NO_SEEK : f->rec->pos,
 		.fd = -1,
 	};
 }
@@ -152,26 +152,6 @@ static void judge_requests(struct judge *j, const struct file *f)
 			   "the kernel is to tell a pressure by it (PSI), and does not say which");
 }
 
-/* The kernel names the interface in /proc, and ends it with the file, if it is not persistent. */
-static void judge_tun(struct judge *j, const struct file *f)
-{
-	char path[64], line[128], name[64] = "";
-	FILE *info;
-
-	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%u", f->process->pid, f->fd);
-	info = f->carrier ? NULL : fopen(path, "re");
-	while (info && fgets(line, sizeof(line), info))
-		if (sscanf(line, "iff: %63s", name) == 1)
-			break;
-	if (!info)
-		judge_file(j, f, "tun", NULL, "it cannot be told whether it has an interface");
-	else if (name[0])
-		judge_file(j, f, "tun", "close it before the checkpoint",
-			   "the interface %s is attached to it, which cannot be carried yet", name);
-	if (info)
-		fclose(info);
-}
-
 static void judge(struct judge *j, struct file *f)
 {
 	char proc[64];
@@ -194,7 +174,7 @@ static void judge(struct judge *j, struct file *f)
 	if (file_is_path(f) && state == FILEREF_PRESENT)
 		judge_mount(j, f);
 	judge_requests(j, f);
-	if (f->rec->rdev == TUN && S_ISCHR(f->rec->i_mode) && !file_is_path(f))
+	if (is_tun(f))
 		judge_tun(j, f);
 	if (f->rec->rdev == KMSG && S_ISCHR(f->rec->i_mode) && file_can_read(f)) {
 		judge_file(j, f, "regfile", NULL,
@@ -247,7 +227,7 @@ static int describe(struct dump *d, struct file *f, FileEntry *entry)
 		if (src.fd < 0)
 			return src.fd;
 	}
-	return regfile_describe(d, entry, &src, fown);
+	return regfile_describe(d, entry, &src, fown) ?: is_tun(f) ? dump_tun(d, f, &entry->reg->tun) : 0;
 }
 
 static void name(struct restore *r, const struct new_file *f, char *buf, size_t n,
@@ -301,7 +281,7 @@ static int open_at(struct restore *r, struct new_file *f)
 	if (reg->pos != NO_SEEK && !(reg->flags & O_PATH) && lseek(f->fd, reg->pos, SEEK_SET) < 0 &&
 	    reg->pos)
 		return fail(r->err, errno, "cannot set the position of %s", reg->name);
-	return 0;
+	return reg->tun && f->given < 0 ? restore_tun(r, f->fd, reg->tun) : 0;
 }
 
 static int open_file(struct restore *r, struct new_file *f)
@@ -329,6 +309,8 @@ static int arm(struct restore *r, struct new_file *f)
 
 	if (remap && remap->how == REMAP_LINKED)
 		(void)unlink(restore_file(r, remap->id)->entry->reg->name);
+	if (f->entry->reg->tun && f->given < 0)
+		return restore_tun_end(r, f->fd, f->entry->reg->tun);
 	return 0;
 }
 

@@ -140,21 +140,33 @@ static struct caps caps_of(const CredsEntry *creds)
 	};
 }
 
+/* Asked for capability by capability, so it is read once. NULL with the error set. */
+static const struct caps *own_caps(struct restore *r)
+{
+	struct caps *own = r->own_caps ?: arena_alloc(&r->arena, sizeof(*own));
+	int ret = r->own_caps ? 0 : own ? caps_get(own) : -ENOMEM;
+
+	if (ret) {
+		fail(r->err, ret, "cannot read which capabilities there are");
+		return NULL;
+	}
+	return r->own_caps = own;
+}
+
 /* Nobody can give what he has not got: the first capability that is missing is named. */
 static int check_caps(struct restore *r, const struct caps *want)
 {
-	struct caps own;
+	const struct caps *own = own_caps(r);
 	char name[32];
 	uint64_t missing;
-	int ret = caps_get(&own);
 
-	if (ret)
-		return fail(r->err, ret, "cannot read which capabilities there are");
+	if (!own)
+		return r->err->code;
 	if (want->effective & ~want->permitted ||
 	    want->ambient & ~(want->permitted & want->inheritable))
 		return fail(r->err, 0, "its capability sets contradict each other");
-	missing = (want->permitted & ~own.permitted) |
-		  ((want->bounding | want->inheritable) & ~(own.bounding | own.inheritable));
+	missing = (want->permitted & ~own->permitted) |
+		  ((want->bounding | want->inheritable) & ~(own->bounding | own->inheritable));
 	if (!missing)
 		return 0;
 	caps_name(__builtin_ctzll(missing), name);
@@ -286,24 +298,26 @@ static int queue_ids(struct restore *r, const CredsEntry *creds, struct batch *b
 static int restore_creds(struct restore *r, struct new_task *t, struct batch *batch)
 {
 	const CredsEntry *creds = t->core->thread_core->creds;
-	struct caps own, want = caps_of(creds);
-	int own_secbits = prctl(PR_GET_SECUREBITS), ret = caps_get(&own);
+	const struct caps *own = own_caps(r), want = caps_of(creds);
+	int own_secbits = prctl(PR_GET_SECUREBITS), ret;
 
-	if (ret || own_secbits < 0)
-		return fail(r->err, ret ?: errno, "cannot read the credentials of this process");
-	if (want.inheritable != own.inheritable &&
-	    queue_capset(r, batch, "setting its inheritable capabilities", own.permitted,
-			 own.effective, want.inheritable))
+	if (!own)
+		return r->err->code;
+	if (own_secbits < 0)
+		return fail(r->err, errno, "cannot read the credentials of this process");
+	if (want.inheritable != own->inheritable &&
+	    queue_capset(r, batch, "setting its inheritable capabilities", own->permitted,
+			 own->effective, want.inheritable))
 		return fail(r->err, EINVAL, "cannot set its capabilities");
 	for (int cap = 0; cap < CAPS; cap++)
-		if ((own.bounding & ~want.bounding) >> cap & 1)
+		if ((own->bounding & ~want.bounding) >> cap & 1)
 			batch_call(batch, "dropping capability %llu", (__u64)cap, 0, ENGINE_SUCCESS,
 				   0, NULL, SYS_prctl,
 				   (const __u64[6]){PR_CAPBSET_DROP, (__u64)cap});
 	ret = queue_ids(r, creds, batch);
 	if (ret)
 		return ret;
-	if (own.ambient & ~want.ambient)
+	if (own->ambient & ~want.ambient)
 		batch_do(batch, "clearing its ambient capabilities", SYS_prctl, PR_CAP_AMBIENT,
 			 PR_CAP_AMBIENT_CLEAR_ALL);
 	for (int cap = 0; cap < CAPS; cap++)
@@ -315,7 +329,7 @@ static int restore_creds(struct restore *r, struct new_task *t, struct batch *ba
 	if (!same_ids(creds) || (uint32_t)own_secbits != creds->secbits)
 		batch_do(batch, "setting its securebits", SYS_prctl, PR_SET_SECUREBITS,
 			 creds->secbits);
-	if (own.permitted != want.permitted || own.effective != want.effective || !same_ids(creds))
+	if (own->permitted != want.permitted || own->effective != want.effective || !same_ids(creds))
 		return queue_capset(r, batch, "setting its capabilities", want.permitted,
 				    want.effective, want.inheritable);
 	return 0;

@@ -66,6 +66,8 @@ static int enter(struct restore *r, struct new_task *t, struct batch *batch, int
 	if (is_root) {
 		static const char here[] = ".";
 
+		if (batch_reserve(batch, 1, sizeof(here)))
+			return batch_run(batch, r->err);
 		batch_do(batch, "changing its root directory", SYS_chroot,
 			 batch_data(batch, here, sizeof(here), NULL));
 	}
@@ -75,10 +77,8 @@ static int enter(struct restore *r, struct new_task *t, struct batch *batch, int
 static int restore(struct restore *r, struct new_task *t, struct batch *batch)
 {
 	const FsEntry *fs = t->process->fs;
-	_cleanup_close_ int root =
-		restore_open_regfile(r, fs->root_id, O_RDONLY | O_DIRECTORY, r->err);
-	_cleanup_close_ int cwd =
-		root < 0 ? -1 : restore_open_regfile(r, fs->cwd_id, O_RDONLY | O_DIRECTORY, r->err);
+	int root = restore_lend(r, fs->root_id, O_RDONLY | O_DIRECTORY, r->err);
+	int cwd = root < 0 ? -1 : restore_lend(r, fs->cwd_id, O_RDONLY | O_DIRECTORY, r->err);
 	int ret = 0;
 
 	if (root < 0 || cwd < 0)
@@ -89,8 +89,7 @@ static int restore(struct restore *r, struct new_task *t, struct batch *batch)
 		ret = enter(r, t, batch, cwd, false);
 	if (!ret && fs->has_umask)
 		batch_try(batch, "setting its umask", SYS_umask, fs->umask);
-	/* The descriptors are borrowed until the calls have run. */
-	return ret ?: batch_run(batch, r->err);
+	return ret;
 }
 
 static const struct task_ops task_ops = {

@@ -232,14 +232,11 @@ static int restore_map(struct restore *r, const struct new_task *t, struct batch
 
 static int restore_exe(struct restore *r, struct new_task *t, struct batch *batch)
 {
-	_cleanup_close_ int fd =
-		restore_open_regfile(r, t->process->mm->exe_file_id, O_RDONLY, r->err);
-	int there, ret;
+	int fd = restore_lend(r, t->process->mm->exe_file_id, O_RDONLY, r->err), there;
 
 	if (fd < 0)
 		return fail_in(r->err, "its executable");
-	ret = restore_borrow(r, t, batch, fd, &there) ?: restore_map(r, t, batch, there);
-	return ret ?: batch_run(batch, r->err);
+	return restore_borrow(r, t, batch, fd, &there) ?: restore_map(r, t, batch, there);
 }
 
 static void restore_coredump_filter(struct restore *r, const struct new_task *t)

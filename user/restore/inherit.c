@@ -17,7 +17,8 @@
 #include "restore/plan.h"
 #include "restore/restore.h"
 
-#define WINDOW_BYTES (2 * 1024 * 1024)
+#define WINDOW_MAX (2ull << 20)
+#define WINDOW_MIN (64ull << 10)
 #define NOT_BORN     ((1ull << MADV_DONTFORK) | (1ull << MADV_WIPEONFORK))
 
 /* Walks the pages of one process in ascending order. */
@@ -26,7 +27,7 @@ struct walk {
 	uint64_t page_size;
 	size_t run;   /* the next page is in p->pages[run] */
 	uint64_t at;  /* page of that run */
-	char *window; /* WINDOW_BYTES of the pages file, mapped; NULL */
+	char *window; /* of the pages file, mapped; NULL */
 	uint64_t window_start;
 	size_t window_size;
 };
@@ -66,6 +67,15 @@ static void walk_to(struct walk *w, uint64_t address)
 	}
 }
 
+/* What is left of the run, for every page that is mapped costs time; but not one at a time. */
+static uint64_t window_bytes(const struct walk *w)
+{
+	const struct new_pages *run = &w->p->pages[w->run];
+	uint64_t left = (run->count - w->at) * w->page_size;
+
+	return left > WINDOW_MAX ? WINDOW_MAX : left < WINDOW_MIN ? WINDOW_MIN : left;
+}
+
 static void walk_close(struct walk *w)
 {
 	if (w->window)
@@ -83,8 +93,9 @@ static const char *walk_content(struct walk *w, struct error *err)
 	uint64_t offset = walk_offset(w);
 
 	if (offset < w->window_start || offset + w->page_size > w->window_start + w->window_size) {
-		void *at = mmap(NULL, WINDOW_BYTES, PROT_READ, MAP_SHARED | MAP_POPULATE,
-				w->p->pages_fd, (off_t)offset);
+		uint64_t bytes = window_bytes(w);
+		void *at = mmap(NULL, bytes, PROT_READ, MAP_SHARED | MAP_POPULATE, w->p->pages_fd,
+				(off_t)offset);
 
 		if (at == MAP_FAILED) {
 			fail(err, errno, "cannot read the pages of process %d", w->p->pid);
@@ -93,7 +104,7 @@ static const char *walk_content(struct walk *w, struct error *err)
 		walk_close(w);
 		w->window = at;
 		w->window_start = offset;
-		w->window_size = WINDOW_BYTES;
+		w->window_size = bytes;
 	}
 	return w->window + (offset - w->window_start);
 }

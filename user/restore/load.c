@@ -201,6 +201,7 @@ static int load_fdinfo(struct restore *r, struct new_process *p, struct error *e
 
 	if (p->parent && p->parent->ids && p->parent->ids->files_id == p->ids->files_id) {
 		p->files_of = p->parent->files_of ?: p->parent;
+		p->files_of->lends_files = true;
 		return 0;
 	}
 	ret = image_open(r->dir, IMAGE_FDINFO, p->ids->files_id, &image, err);

@@ -60,6 +60,9 @@ static void restore_deinit(struct restore *r)
 			regs_deinit(&r->processes[i]->tasks[j].regs);
 	}
 	cleanup_close(&r->pidfd);
+	for (size_t i = 0; i < r->n_lent; i++)
+		close(r->lent[i]);
+	free(r->lent);
 	for (size_t i = 0; i < r->n_messages; i++)
 		protobuf_c_message_free_unpacked(r->messages[i], NULL);
 	free(r->messages);

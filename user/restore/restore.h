@@ -34,6 +34,7 @@ typedef struct TaskKobjIdsEntry TaskKobjIdsEntry;
 typedef struct VmaEntry VmaEntry;
 
 struct batch;
+struct caps;
 struct engine;
 struct error;
 struct injected;
@@ -113,6 +114,7 @@ struct new_process {
 	bool has_fdinfo; /* there was an image of them; none is written for no descriptor */
 	struct new_process
 		*files_of; /* shares the descriptor table of this one; NULL: has its own */
+	bool lends_files; /* others share its table */
 	struct new_vma
 		*vmas; /* ascending, without guards and what the kernel maps (vDSO, vsyscall) */
 	size_t n_vmas;
@@ -162,6 +164,7 @@ struct restore {
 	struct image_dir *dir;
 	InventoryEntry *inventory;
 	SeccompEntry *seccomp;          /* read on first use: user/kind/seccomp.c */
+	struct caps *own_caps;          /* of this process; read on first use: user/kind/creds.c */
 	struct new_process **processes; /* parents before children, the root first; helpers last */
 	size_t n_processes;
 	size_t n_threads;        /* of all processes, helpers too */
@@ -179,6 +182,8 @@ struct restore {
 	pid_t home_sid, home_pgid; /* session and group of this process: a shell job joins them */
 
 	int pidfd;               /* of this process, at that number in every task too; -1 */
+	int *lent;               /* descriptors of this process that tasks borrow; owned */
+	size_t n_lent;
 	uint64_t engine_address; /* free in every task and here */
 	struct engine *engine;
 	struct vdso vdso; /* of this process, which the tree begins with */

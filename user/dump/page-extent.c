@@ -11,29 +11,41 @@
 #include "dump/page-pump.h"
 #include "image/image.h"
 
-#define EXTENT	(16ull << 20)
+#define EXTENT_MAX  (16ull << 20)
+#define EXTENT_MIN  (4ull << 20)
+#define EXTENT_UNIT (2ull << 20) /* a huge page, mostly */
 #define STEP	CHUNK_BYTES	/* stays in a processor's cache until it is summed up */
 #define SAMPLES 32
 
+/* What can be had of the range, beyond the gap before it; 0: too little. */
+static uint64_t extent_bytes(const struct page_range *rest, uint64_t gap)
+{
+	uint64_t left = rest->end - rest->start;
+
+	if (left < gap + EXTENT_MIN)
+		return 0;
+	left -= gap;
+	return left > EXTENT_MAX ? EXTENT_MAX : left / EXTENT_UNIT * EXTENT_UNIT;
+}
+
 /*
- * Are there pages of zeroes in what comes next? They are not to be stored, but what has its
- * place before it is read is stored as a whole. Few zeroes that no sample hits do no harm.
+ * Are there pages of zeroes in the @bytes that come next? They are not to be stored, but what
+ * has its place before it is read is stored as a whole. Few zeroes that no sample hits do no harm.
  */
-static bool is_sparse(struct page_pump *pump, struct error *err)
+static bool is_sparse(struct page_pump *pump, uint64_t bytes, struct error *err)
 {
 	char *buffer = pump->buffers[pump->n_buffers - 1];
 	struct page_range samples[SAMPLES];
 	const size_t page = pump->page_size;
+	/* an odd distance, or all might be pages of one sort */
+	const uint64_t distance = (bytes / page / SAMPLES - 1) | 1;
 
 	if (pump->rest.keep_zeroes)
 		return false;
 	for (size_t i = 0; i < SAMPLES; i++) {
-		/* an odd distance, or all might be pages of one sort */
-		uint64_t at = pump->rest.start + (EXTENT / SAMPLES / page + 1) * page * i;
-
 		samples[i] = pump->rest;
-		samples[i].start = at;
-		samples[i].end = at + page;
+		samples[i].start = pump->rest.start + distance * page * i;
+		samples[i].end = samples[i].start + page;
 	}
 	if (page_source_read(&pump->sink->source, samples, SAMPLES, buffer, err))
 		return true;
@@ -46,15 +58,19 @@ static bool is_sparse(struct page_pump *pump, struct error *err)
 bool pump_has_extent(struct page_pump *pump)
 {
 	struct error err = { 0 };
+	uint64_t bytes;
 
 	if (!pump->sink || !pump->sink->source.process || pump->rest.is_saved ||
-	    pump->rest.end - pump->rest.start < 3 * EXTENT || EXTENT % pump->page_size ||
+	    pump->rest.end - pump->rest.start < EXTENT_MIN || EXTENT_UNIT % pump->page_size ||
 	    SAMPLES * pump->page_size > CHUNK_BYTES || !pump->n_buffers)
+		return false;
+	bytes = extent_bytes(&pump->rest, page_store_gap(&pump->sink->store));
+	if (!bytes)
 		return false;
 	if (pump->rest.start < pump->looked_until)
 		return !pump->is_sparse;
-	pump->looked_until = pump->rest.start + EXTENT;
-	pump->is_sparse = is_sparse(pump, &err);
+	pump->looked_until = pump->rest.start + bytes;
+	pump->is_sparse = is_sparse(pump, bytes, &err);
 	error_deinit(&err);
 	return !pump->is_sparse;
 }
@@ -62,7 +78,8 @@ bool pump_has_extent(struct page_pump *pump)
 int pump_take_extent(struct page_pump *pump, struct extent *ret)
 {
 	struct page_sink *sink = pump->sink;
-	uint64_t bytes = EXTENT + page_store_gap(&sink->store);
+	uint64_t gap = page_store_gap(&sink->store);
+	uint64_t bytes = extent_bytes(&pump->rest, gap) + gap;
 	struct run run = { pump->rest.start, bytes / pump->page_size };
 	int code = pump_publish_run(pump, sink, &run);
 
@@ -71,6 +88,7 @@ int pump_take_extent(struct page_pump *pump, struct extent *ret)
 	ret->sink = sink;
 	ret->range = pump->rest;
 	ret->range.end = pump->rest.start += bytes;
+	ret->gap = gap;
 	ret->part = page_store_assign(&sink->store, bytes, true);
 	sink->users++;
 	pump->d->stats.pages_scanned += run.count;
@@ -109,12 +127,13 @@ static int store_step(struct extent *extent, uint64_t done, uint64_t bytes, char
 
 int pump_store_extent(struct extent *extent, char *buffer, struct error *err)
 {
-	uint64_t size = extent->range.end - extent->range.start, gap = size - EXTENT, bytes;
+	uint64_t size = extent->range.end - extent->range.start, gap = extent->gap, bytes;
 	char *at = NULL;
 	int ret = 0;
 
 	if (extent->part.may_map)
-		at = page_store_map_huge(&extent->sink->store, extent->part.offset + gap, EXTENT);
+		at = page_store_map_huge(&extent->sink->store, extent->part.offset + gap,
+					size - gap);
 	for (uint64_t done = 0; done < size && !ret; done += bytes) {
 		bytes = done < gap ? gap - done : size - done;
 		if (bytes > STEP)
@@ -125,6 +144,6 @@ int pump_store_extent(struct extent *extent, char *buffer, struct error *err)
 			ret = store_step(extent, done, bytes, buffer, err);
 	}
 	if (at)
-		munmap(at, EXTENT);
+		munmap(at, size - gap);
 	return ret;
 }

@@ -66,6 +66,7 @@ struct chunk {
 struct extent {
 	struct page_sink *sink;
 	struct page_range range;
+	uint64_t gap;		/* bytes of it up to where a huge page of the file can begin */
 	struct page_part part;
 	uint64_t sum;
 };
@@ -79,6 +80,7 @@ struct page_pump {
 	size_t n_buffers;
 	pthread_t threads[WORKERS_MAX];	/* besides the caller's */
 	size_t n_workers, n_started;
+	unsigned int n_slow;	/* of all pages files: page-store.h; atomic */
 
 	pthread_mutex_t lock;	/* all that follows, the sinks, and d->dir */
 	pthread_cond_t changed;	/* a chunk's state */

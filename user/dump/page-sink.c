@@ -92,7 +92,7 @@ static int next_sink(struct page_pump *pump)
 	sink = calloc(1, sizeof(*sink));
 	if (!sink)
 		return fail(&pump->err, ENOMEM, "cannot store pages");
-	page_store_init(&sink->store, -1);
+	page_store_init(&sink->store, -1, &pump->n_slow);
 	sink->users = 1;
 	if (pump->next_process < snap->n_processes) {
 		const struct process *p = snap->processes[pump->next_process++];

@@ -34,9 +34,9 @@
 /* With larger ones (of large small pages) too much would be made at a time. */
 #define HUGE_MOST (16ull << 20)
 
-void page_store_init(struct page_store *store, int fd)
+void page_store_init(struct page_store *store, int fd, unsigned int *n_slow)
 {
-	*store = (struct page_store){ .fd = fd, .userfault = -1 };
+	*store = (struct page_store){ .fd = fd, .userfault = -1, .n_slow = n_slow };
 	pthread_mutex_init(&store->writing, NULL);
 }
 
@@ -131,7 +131,7 @@ char *page_store_map_huge(struct page_store *store, uint64_t offset, uint64_t by
 	uint64_t before;
 
 	if (!store->huge || bytes % store->huge || offset % store->huge ||
-	    __atomic_load_n(&store->n_slow, __ATOMIC_RELAXED) >= SLOW_MAX)
+	    __atomic_load_n(store->n_slow, __ATOMIC_RELAXED) >= SLOW_MAX)
 		return NULL;
 	room = mmap(NULL, bytes + store->huge, PROT_NONE,
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -140,7 +140,7 @@ char *page_store_map_huge(struct page_store *store, uint64_t offset, uint64_t by
 	before = (store->huge - (uintptr_t)room % store->huge) % store->huge;
 	at = room + before;
 	if (make_huge(store, at, offset, bytes)) {
-		__atomic_store_n(&store->n_slow, SLOW_MAX, __ATOMIC_RELAXED);
+		__atomic_store_n(store->n_slow, SLOW_MAX, __ATOMIC_RELAXED);
 		munmap(room, bytes + store->huge);
 		return NULL;
 	}
@@ -149,7 +149,7 @@ char *page_store_map_huge(struct page_store *store, uint64_t offset, uint64_t by
 	if (before < store->huge)
 		munmap(at + bytes, store->huge - before);
 	if (clock_ns() - start > (long long)(SLOW_NS * (bytes >> 20)))
-		__atomic_fetch_add(&store->n_slow, 1, __ATOMIC_RELAXED);
+		__atomic_fetch_add(store->n_slow, 1, __ATOMIC_RELAXED);
 	return at;
 }
 

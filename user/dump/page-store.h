@@ -21,15 +21,15 @@ struct page_store {
 	int fd;			/* owned */
 	int userfault;		/* -1: the file can only be written */
 	uint64_t huge;		/* bytes of a huge page; 0: it is to have none */
-	unsigned int n_slow;	/* how often huge pages took too long; atomic */
+	unsigned int *n_slow;	/* how often huge pages took too long, of all files; atomic, borrowed */
 	bool is_looked_at;	/* for userfault and huge */
 	uint64_t end;		/* bytes of the file that are assigned to writers */
 	uint64_t size;		/* its size, while it is not less than end */
 	pthread_mutex_t writing;
 };
 
-/* @fd becomes the store's; -1: it comes later. */
-void page_store_init(struct page_store *store, int fd);
+/* @fd becomes the store's; -1: it comes later. @n_slow: 0 at first, and for other stores too. */
+void page_store_init(struct page_store *store, int fd, unsigned int *n_slow);
 /* Sets the file's final size. Returns 0 or -errno. Nothing may be under way. */
 int page_store_deinit(struct page_store *store);
 

@@ -106,8 +106,8 @@ def test_outside_in_a_namespace(case):
 
 
 def test_external_of_another_type(case):
-    """What --external cannot do yet is said, not ignored."""
-    for word in 'pidfd', 'pidfd[]', 'pidfd[x]', 'pidfd[1]x', 'tty[1:2]', 'mnt[/a]:b':
+    """What --external cannot do is said, not ignored."""
+    for word in 'pidfd', 'pidfd[]', 'pidfd[x]', 'pidfd[1]x', 'tty[1:2', 'unix[]', 'mnt[/a]:b':
         refused(case, [*case.dumper, 'dump', '-t', '1', '-D', case.new_images(),
                        '--external', word], re.escape(word), r'pidfd\[PID\]')
 

@@ -21,11 +21,13 @@ import types
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path[:0] = [os.path.join(TOP, 'selftests'), os.path.join(TOP, 'selftests/programs')]
 
+import perl                                                     # noqa: E402
 import pipeline                                                 # noqa: E402
 import redis                                                    # noqa: E402
 import subjects                                                 # noqa: E402
 from case import Case, Failed, Skipped, become_subreaper, is_running, kill, read_file    # noqa: E402
 from harm import refused                                        # noqa: E402
+from tmux import Server, asked                                  # noqa: E402
 
 ROOT = '/var/tmp/journey'
 # What a guest starts gets numbers that no other guest uses: they have to be free in the next one.
@@ -136,6 +138,41 @@ class Redis:
         kill(pid)
 
 
+class Perl:
+    def start(self, case):
+        return case.spawn(['perl', '-e', perl.SCRIPT], stdout=os.path.join(case.root, 'errors'))
+
+    def look(self, case, pid):
+        await_more(case, lambda c: read_file(os.path.join(c.work, 'log')).count('\n'))
+
+    def end(self, case, pid):
+        with open(os.path.join(case.work, 'go'), 'w'):
+            pass
+        if case.wait(pid, 60):
+            raise Failed('it ended with an error: ' + read_file(os.path.join(case.root, 'errors')))
+
+
+class Tmux:
+    """A counting shell in it, with a terminal."""
+    def start(self, case):
+        server = Server(case)
+        server.tmux('new-session', '-d', '-x', '80', '-y', '20', 'bash --norc')
+        server.type(f'i=0; while sleep 0.01; do i=$((i+1)); echo $i; echo $i > {case.work}/count; done')
+        case.await_true(server.count, 60, 'a counting shell')
+        return int(server.tmux('display', '-p', '#{pid}'))
+
+    def look(self, case, pid):
+        await_more(case, lambda c: Server(c).count())
+
+    def end(self, case, pid):
+        server = Server(case)
+        server.press(0, 'C-c', r'^bash.*[$#] *\n*\Z', 'a prompt')
+        if not case.await_true(lambda: asked(server), 60):
+            raise Failed(f'no answer of the shell; it shows {server.screen()!r}')
+        server.tmux('kill-server')
+        case.wait(pid, 60)
+
+
 class Subject:
     """A program of selftests/, which checks itself at the end."""
     def __init__(self, name, *arguments):
@@ -155,6 +192,7 @@ class Subject:
 
 # Those of the vDSO call all its functions by their old addresses (selftests/vdso_calls.c).
 PROGRAMS = {'sleep': Sleep(), 'pipeline': Pipeline(), 'python': Python(), 'redis': Redis(),
+            'perl': Perl(), 'tmux': Tmux(),
             'vdso': Subject('vdso_calls', 'busy', 'realtime'),
             'family': Subject('vdso_calls', 'family'), 'static': Subject('static_program'),
             'threads': Subject('threads'), 'sockets': Subject('unix_socket'),

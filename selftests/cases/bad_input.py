@@ -103,6 +103,29 @@ def test_growing_tree(case):
     return f'{worked} of 10 dumps worked'
 
 
+def varint(number):
+    return bytes([number & 127 | 128]) + varint(number >> 7) if number > 127 else bytes([number])
+
+
+def test_other_page_size(case):
+    """Images say how large pages were: those of a kernel with others are refused."""
+    pid, images = dumped_sleep(case)
+    page, path = os.sysconf('SC_PAGESIZE'), os.path.join(images, 'inventory.img')
+    key = varint(1001 << 3)
+    with open(path, 'rb') as f:
+        inventory = f.read()
+    if inventory.count(key + varint(page)) != 1:
+        raise Failed('the inventory does not say how large pages were')
+    with open(path, 'wb') as f:
+        f.write(inventory.replace(key + varint(page), key + varint(2 * page)))
+    refused_once(case, restore_command(case, images),
+                 f'the images have pages of {2 * page} bytes, this kernel of {page}')
+    nothing_left(case, images, pid)
+    with open(path, 'wb') as f:
+        f.write(inventory)
+    case.restore(images)
+
+
 def with_full_disk(case, use):
     """Runs use(directory) on a file system of 300 KiB."""
     disk = case.path('disk')

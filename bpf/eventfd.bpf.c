@@ -13,5 +13,6 @@ int eventfd_detail(void)
 	d->count = BPF_CORE_READ(ctx, count);
 	d->flags = BPF_CORE_READ(ctx, flags);
 	d->id = BPF_CORE_READ(ctx, id);
+	d->holders = BPF_CORE_READ((struct eventfd_ctx___held *)ctx, kref.refcount.refs.counter);
 	return detail_done(DETAIL_EVENTFD, sizeof(*d));
 }

@@ -10,6 +10,8 @@ struct eventfd_detail {
 	__u64 count;
 	__u32 flags;		/* EFD_SEMAPHORE 1, O_CLOEXEC, O_NONBLOCK as given to eventfd2 */
 	__u32 id;		/* as in fdinfo */
+	__u32 holders;		/* its file, and each that is to tell of something by it */
+	__u32 padding;
 };
 
 #endif

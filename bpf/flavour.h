@@ -96,6 +96,14 @@ struct pt_regs___arm64 {
 	__u64 orig_x0;
 };
 
+/* what the types of a scan leave out */
+struct kref___count {
+	refcount_t refcount;
+};
+struct eventfd_ctx___held {
+	struct kref___count kref;
+};
+
 /* mm.flags was a word until 6.17 wrapped it in mm_flags_t */
 struct mm_struct___word {
 	unsigned long flags;
@@ -104,6 +112,13 @@ struct mm_struct___bitmap {
 	struct {
 		unsigned long __mm_flags[1];
 	} flags;
+};
+/* x86; arm64 has the first since 6.12, as a byte */
+struct mm_struct___keys {
+	struct {
+		unsigned short pkey_allocation_map;
+		short execute_only_pkey;
+	} context;
 };
 /* bit 0 of the flags in mm_context_t is a 32-bit program on x86 and on arm64 */
 struct mm_struct___context {

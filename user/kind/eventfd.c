@@ -31,6 +31,10 @@ static void judge(struct judge *j, struct file *f)
 		judge_file(j, f, "eventfd", NULL, "its counter cannot be read on this kernel");
 	else if (detail->count > EVENTFD_MAX)
 		judge_file(j, f, "eventfd", NULL, "its counter has overflowed");
+	else if (detail->holders > 1)
+		judge_file(j, f, "eventfd", "close what was told to use it",
+			   "the kernel is to tell of something by it (cgroup.event_control, KVM, "
+			   "asynchronous IO), and does not say of what");
 }
 
 static int describe(struct dump *d, struct file *f, FileEntry *entry)

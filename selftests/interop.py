@@ -22,6 +22,7 @@ def limit(why, lost=(), by=(FROM, TO), fails=None):
 
 
 LIMITS = {
+    'autogroup': [limit('nice values of sessions', ['own:', 'child:'])],
     'blocking_calls': [limit('sleeping calls end by EINTR', INTERRUPTED)],
     'creds_user': [limit('processes of another user want CAP_SYS_RESOURCE', by=FROM,
                          fails="Can't get rlimit")],
@@ -96,6 +97,7 @@ LIMITS = {
                          lost=['SO_PEEK_OFF', 'the peek', '(mine|dead|child): sent by', 'oob',
                                'no byte out', 'receiver: from', '?reset:'])],
     'user_dispatch': [limit('system call user dispatch', ['is no longer dispatched'])],
+    'protection_keys': [limit('protection keys', ['?.*'])],
     'pty': [limit('a terminal whose session begins below its other end', by=FROM, fails='ctty inherit')],
     'pty_sessions': [limit('a terminal whose session begins below its other end', by=FROM,
                            fails='ctty inherit'),

@@ -18,6 +18,21 @@ def become(label):
     return change
 
 
+def test_wish(case):
+    """A label that was asked for and not given yet."""
+    if not read_file('/proc/self/attr/current').startswith('unconfined'):
+        raise Skipped('needs AppArmor, unconfined')
+    pid = case.start(['python3', '-c', 'import time; open("/proc/self/attr/exec", "w").write('
+                      '"exec unconfined"); time.sleep(100)'])
+    asked = f'/proc/{pid}/attr/exec'
+    if not case.await_true(lambda: read_file(asked).strip()):
+        raise Skipped('AppArmor does not tell what was asked for')
+    status, _, err = case.run([*case.dumper, 'dump', '-t', str(pid), '-D', case.new_images()])
+    if status != 1 or 'attr/exec' not in err:
+        raise Failed(f'dump ended with {status}: {err}')
+    verdict.must_agree(case, pid, err)
+
+
 def test_apparmor(case):
     if not read_file('/proc/self/attr/current').startswith('unconfined'):
         raise Skipped('needs AppArmor, unconfined')

@@ -36,6 +36,23 @@ static bool has_label_of_leader(const struct task *t)
 	       t->rec->creds.cred == t->process->tasks->rec->creds.cred;
 }
 
+/* Labels it has asked for: of the program that it executes next, of files that it makes … */
+static void judge_label_wishes(struct judge *j, const struct task *t)
+{
+	static const char *const wishes[] = {"exec", "fscreate", "keycreate", "sockcreate"};
+	char path[64], label[LABEL_ROOM];
+
+	for (size_t i = 0; i < sizeof(wishes) / sizeof(wishes[0]); i++) {
+		snprintf(path, sizeof(path), "/proc/%d/task/%d/attr/%s", t->process->pid, t->tid,
+			 wishes[i]);
+		read_label(path, label, sizeof(label));
+		if (label[0])
+			judge_task(j, t, "security label", NULL,
+				   "has asked for the label `%s' (attr/%s), which is not carried yet",
+				   label, wishes[i]);
+	}
+}
+
 /* A task restored under a label that allows more than its own would be a hole. */
 static void judge_label(struct judge *j, const struct task *t)
 {
@@ -59,6 +76,7 @@ static void judge_label(struct judge *j, const struct task *t)
 		judge_task(j, t, "security label", "run crbpf under the same label",
 			   "is confined as `%s', which is not carried yet", label);
 	}
+	judge_label_wishes(j, t);
 }
 
 static void judge(struct judge *j, const struct task *t)

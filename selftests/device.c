@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Devices without state: null, zero, full, random, urandom, the writing side of kmsg, one by O_PATH,
- * a node of one's own, and mappings of /dev/zero.
+ * Devices without state: null, zero, full, random, urandom, the writing side of kmsg, fuse before it
+ * serves anything, one by O_PATH, a node of one's own, and mappings of /dev/zero.
  */
 #include "subject.h"
 
@@ -13,6 +13,7 @@ int main(void)
 	int full = open("/dev/full", O_WRONLY | O_APPEND), urandom = open("/dev/urandom", O_RDONLY);
 	int random = open("/dev/random", O_RDONLY | O_NONBLOCK), kmsg = open("/dev/kmsg", O_WRONLY);
 	int place = open("/dev/full", O_PATH), own = -1;
+	int fuse = subject_through_criu() ? -1 : open("/dev/fuse", O_RDWR | O_NONBLOCK);
 	unsigned char *p, buf[16] = {};
 	struct stat st;
 	int sum = 0;
@@ -36,6 +37,9 @@ int main(void)
 	subject_check(sum > 0, "urandom: nothing but zeroes");
 	subject_check(read(random, buf, 16) == 16 && (fcntl(random, F_GETFL) & O_NONBLOCK), "random: %m");
 	subject_check(kmsg < 0 || (fstat(kmsg, &st) == 0 && st.st_rdev == makedev(1, 11)), "kmsg: %m");
+	subject_check(fuse < 0 || (fstat(fuse, &st) == 0 && st.st_rdev == makedev(10, 229) &&
+				   read(fuse, buf, 16) < 0 && errno == EPERM),
+		      "fuse: %m");
 	subject_check(fstat(place, &st) == 0 && st.st_rdev == makedev(1, 7) &&
 			      (fcntl(place, F_GETFL) & O_PATH),
 		      "by O_PATH: %m");

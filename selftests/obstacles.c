@@ -231,9 +231,21 @@ static int make_secretmem(void)
 	return syscall(SYS_memfd_secret, 0);
 }
 
+/* It serves a file system, which stands nowhere and has ended again. */
 static int make_fuse(void)
 {
-	return open("/dev/fuse", O_RDWR);
+	int fd = open("/dev/fuse", O_RDWR), fs = syscall(SYS_fsopen, "fuse", 0);
+	static const char *const names[] = {"source", "fd", "rootmode", "user_id", "group_id"};
+	char number[16];
+	int rc = fd < 0 || fs < 0 ? -1 : 0;
+
+	snprintf(number, sizeof(number), "%d", fd);
+	for (size_t i = 0; i < 5 && !rc; i++)
+		rc = syscall(SYS_fsconfig, fs, 1 /* FSCONFIG_SET_STRING */, names[i],
+			     i == 1 ? number : i == 2 ? "40000" : "0", 0);
+	rc = rc ?: syscall(SYS_fsconfig, fs, 6 /* FSCONFIG_CMD_CREATE */, NULL, NULL, 0);
+	close(fs);
+	return rc ? -1 : fd;
 }
 
 static int make_mqueue(void)

@@ -31,6 +31,7 @@
 #include "tun.h"
 
 #define KMSG    (1u << 20 | 11) /* /dev/kmsg */
+#define FUSE    (10u << 20 | 229) /* /dev/fuse */
 #define NO_SEEK UINT64_MAX      /* an image's position that is not to be set */
 
 /* Character devices whose open file has no state but its flags. */
@@ -54,6 +55,12 @@ static bool is_stateless_device(uint64_t rdev)
 	return false;
 }
 
+/* Before anything is mounted by it, /dev/fuse has no state. */
+static bool is_unmounted_fuse(const struct file *f)
+{
+	return f->rec->rdev == FUSE && !f->rec->private_data;
+}
+
 static bool claims(const struct file *f)
 {
 	const struct memfd_detail *detail = f->detail;
@@ -66,7 +73,8 @@ static bool claims(const struct file *f)
 	if (file_is_nameless(f))
 		return false;
 	return S_ISREG(f->rec->i_mode) || S_ISDIR(f->rec->i_mode) ||
-	       (S_ISCHR(f->rec->i_mode) && is_stateless_device(f->rec->rdev));
+	       (S_ISCHR(f->rec->i_mode) &&
+		(is_stateless_device(f->rec->rdev) || is_unmounted_fuse(f)));
 }
 
 static struct fileref ref_of(const struct file *f, const char *proc)
@@ -88,7 +96,7 @@ static void source_of(const struct file *f, char *proc, size_t n, struct regfile
 		.mode = f->rec->i_mode,
 		.size = f->rec->size,
 		.flags = file_flags(f),
-		.pos = is_tun(f) ? NO_SEEK : f->rec->pos,
+		.pos = is_tun(f) || is_unmounted_fuse(f) ? NO_SEEK : f->rec->pos,
 		.fd = -1,
 	};
 }

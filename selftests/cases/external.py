@@ -180,6 +180,22 @@ def test_pipes(case):
     expect('the new pipe', drain(new_out), b'afterdupchild')
 
 
+def test_fifo(case):
+    given = Given()
+    path = case.path('fifo')
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    pid = start(case, given, f'w{given.hand(os.open(path, os.O_WRONLY))}')
+    name = file_name(pid, FIRST)
+    must_refuse(case, pid, r"--external 'file\[")
+    images = case.dump(pid, '--external', name)
+    must_not_restore(case, images, 'belongs to others', '--inherit-fd')
+    fd = given.hand(os.open(path, os.O_WRONLY))
+    case.restore(images, '--inherit-fd', f'fd[{fd}]:{name}')
+    subjects.finish(case, pid)
+    expect('the FIFO', drain(reader), b'beforeafterdupchild')
+
+
 def test_same_pipe(case):
     """The very pipes of before, with what is in them still."""
     given = Given()

@@ -51,7 +51,7 @@ void judge_pipe(struct judge *j, const struct file *f, const char *kind)
 {
 	const struct pipe_detail *detail = detail_of(f);
 	uint32_t readers, writers;
-	char hint[128];
+	char name[EXTERNAL_NAME], hint[160];
 
 	judge_fown(j, f);
 	if (!detail) {
@@ -68,9 +68,12 @@ void judge_pipe(struct judge *j, const struct file *f, const char *kind)
 	count_ends(j->snap, f, detail, &readers, &writers);
 	if (readers == detail->readers && writers == detail->writers)
 		return;
-	snprintf(hint, sizeof(hint), "checkpoint both ends together; or --external 'pipe[%llu]', if "
-		 "restore is to be given another", (unsigned long long)f->rec->ino);
-	judge_file(j, f, kind, file_is_nameless(f) ? hint : "checkpoint both ends together",
+	snprintf(name, sizeof(name), "pipe[%llu]", (unsigned long long)f->rec->ino);
+	if (!file_is_nameless(f))
+		external_file_name(f, name);
+	snprintf(hint, sizeof(hint), "checkpoint both ends together; or --external '%s', if restore is "
+		 "to be given another", name);
+	judge_file(j, f, kind, hint,
 		   "a process outside the tree has its %s open",
 		   readers == detail->readers   ? "writing end"
 		   : writers == detail->writers ? "reading end"

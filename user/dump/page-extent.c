@@ -12,20 +12,22 @@
 #include "image/image.h"
 
 #define EXTENT_MAX  (16ull << 20)
+#define EXTENT_LIVE (4ull << 20) /* the most while the tree runs on: huge pages are made in one go */
 #define EXTENT_MIN  (4ull << 20)
 #define EXTENT_UNIT (2ull << 20) /* a huge page, mostly */
 #define STEP	CHUNK_BYTES	/* stays in a processor's cache until it is summed up */
 #define SAMPLES 32
 
 /* What can be had of the range, beyond the gap before it; 0: too little. */
-static uint64_t extent_bytes(const struct page_range *rest, uint64_t gap)
+static uint64_t extent_bytes(const struct page_pump *pump, uint64_t gap)
 {
-	uint64_t left = rest->end - rest->start;
+	uint64_t left = pump->rest.end - pump->rest.start;
+	uint64_t most = pump->what == PUMP_CLONES ? EXTENT_LIVE : EXTENT_MAX;
 
 	if (left < gap + EXTENT_MIN)
 		return 0;
 	left -= gap;
-	return left > EXTENT_MAX ? EXTENT_MAX : left / EXTENT_UNIT * EXTENT_UNIT;
+	return left > most ? most : left / EXTENT_UNIT * EXTENT_UNIT;
 }
 
 /*
@@ -64,7 +66,7 @@ bool pump_has_extent(struct page_pump *pump)
 	    pump->rest.end - pump->rest.start < EXTENT_MIN || EXTENT_UNIT % pump->page_size ||
 	    SAMPLES * pump->page_size > CHUNK_BYTES || !pump->n_buffers)
 		return false;
-	bytes = extent_bytes(&pump->rest, page_store_gap(&pump->sink->store));
+	bytes = extent_bytes(pump, page_store_gap(&pump->sink->store));
 	if (!bytes)
 		return false;
 	if (pump->rest.start < pump->looked_until)
@@ -79,7 +81,7 @@ int pump_take_extent(struct page_pump *pump, struct extent *ret)
 {
 	struct page_sink *sink = pump->sink;
 	uint64_t gap = page_store_gap(&sink->store);
-	uint64_t bytes = extent_bytes(&pump->rest, gap) + gap;
+	uint64_t bytes = extent_bytes(pump, gap) + gap;
 	struct run run = { pump->rest.start, bytes / pump->page_size };
 	int code = pump_publish_run(pump, sink, &run);
 
@@ -125,7 +127,8 @@ static int store_step(struct extent *extent, uint64_t done, uint64_t bytes, char
 	return ret ? fail(err, ret, "pages-%u.img: cannot write it", extent->sink->pages_id) : 0;
 }
 
-int pump_store_extent(struct extent *extent, char *buffer, struct error *err)
+int pump_store_extent(const struct page_pump *pump, struct extent *extent, char *buffer,
+		      struct error *err)
 {
 	uint64_t size = extent->range.end - extent->range.start, gap = extent->gap, bytes;
 	char *at = NULL;
@@ -138,6 +141,7 @@ int pump_store_extent(struct extent *extent, char *buffer, struct error *err)
 		bytes = done < gap ? gap - done : size - done;
 		if (bytes > STEP)
 			bytes = STEP;
+		pump_pause(pump);
 		if (at && done >= gap)
 			ret = read_step(extent, done, bytes, at + (done - gap), err);
 		else

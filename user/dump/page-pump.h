@@ -107,7 +107,13 @@ bool pump_has_extent(struct page_pump *pump);
 /* Takes it, publishes it, and holds its sink. Returns 0 or -errno. */
 int pump_take_extent(struct page_pump *pump, struct extent *ret);
 /* Stores it, by way of @buffer if need be; the lock is not held. Returns 0 or -errno. */
-int pump_store_extent(struct extent *extent, char *buffer, struct error *err);
+int pump_store_extent(const struct page_pump *pump, struct extent *extent, char *buffer,
+		      struct error *err);
+/*
+ * Between two steps, the lock not held: while the tree runs on, whoever of it waits for this
+ * processor gets it now, and not with the next tick of the scheduler.
+ */
+void pump_pause(const struct page_pump *pump);
 /* Is a page nothing but zeroes? */
 bool page_is_zero(const char *page, size_t size);
 /* Lets go of a sink; the last to do so finishes its files. */

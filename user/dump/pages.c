@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "dump/dump.h"
@@ -69,6 +71,15 @@ void page_pump_destroy(struct page_pump *pump)
 	pthread_cond_destroy(&pump->changed);
 	pthread_mutex_destroy(&pump->lock);
 	free(pump);
+}
+
+/* A yield would favour other threads of this process alone; less than this is no sleep at all. */
+void pump_pause(const struct page_pump *pump)
+{
+	const struct timespec least = { .tv_nsec = 20000 };
+
+	if (pump->what == PUMP_CLONES)
+		nanosleep(&least, NULL);
 }
 
 /* --- the work on one chunk, without the lock --- */
@@ -178,6 +189,7 @@ static void finish_chunk(struct page_pump *pump, struct chunk *chunk)
 		pthread_mutex_unlock(&pump->lock);
 		sum_chunk(chunk);
 		ret = write_chunk(chunk, &err);
+		pump_pause(pump);
 		pthread_mutex_lock(&pump->lock);
 		chunk->sink->sum += chunk->sum;
 		if (ret)
@@ -204,6 +216,7 @@ static void begin_chunk(struct page_pump *pump, struct chunk *chunk)
 	chunk->state = CHUNK_READING;
 	pthread_mutex_unlock(&pump->lock);
 	ret = read_chunk(chunk, pump->page_size, &err);
+	pump_pause(pump);
 	pthread_mutex_lock(&pump->lock);
 	if (ret)
 		pump_fail(pump, &err);
@@ -233,7 +246,7 @@ static void run_extent(struct page_pump *pump)
 		call_for_help(pump);
 	buffer = pump->buffers[--pump->n_buffers];
 	pthread_mutex_unlock(&pump->lock);
-	pump_store_extent(&extent, buffer, &err);
+	pump_store_extent(pump, &extent, buffer, &err);
 	pthread_mutex_lock(&pump->lock);
 	if (err.code)
 		pump_fail(pump, &err);
@@ -284,16 +297,24 @@ static void drop_chunks(struct page_pump *pump)
 
 int page_pump_run(struct page_pump *pump, struct dump *d, enum pump_what what, struct error *err)
 {
+	int slack;
+
 	pump->d = d;
 	pump->what = what;
 	pump->next_process = 0;
 	pump->next_shared = what == PUMP_CLONES ? d->n_shared : 0;
 	pump->is_exhausted = false;
 	pump->first = pump->next;
+	/* of pauses, of all threads: those that are made have it too */
+	slack = prctl(PR_GET_TIMERSLACK);
+	if (what == PUMP_CLONES)
+		prctl(PR_SET_TIMERSLACK, 1);
 	work(pump);
 	for (size_t i = 0; i < pump->n_started; i++)
 		pthread_join(pump->threads[i], NULL);
 	pump->n_started = 0;
+	if (slack > 0)
+		prctl(PR_SET_TIMERSLACK, slack);
 	drop_chunks(pump);
 	if (!pump->err.code)
 		return 0;

@@ -165,6 +165,10 @@ class Bench:
         os.unlink(path)
         return ms
 
+    def read(self, size, threads, is_other):
+        """Of memory in small pages, by the process itself or by another one."""
+        return self.time('limit', None, '--fetch' if is_other else '--read', int(size), threads)
+
     def copy(self, size, threads):
         return self.time('limit', None, '--copy', int(size), threads)
 

@@ -216,7 +216,6 @@ static void begin_chunk(struct page_pump *pump, struct chunk *chunk)
 	chunk->state = CHUNK_READING;
 	pthread_mutex_unlock(&pump->lock);
 	ret = read_chunk(chunk, pump->page_size, &err);
-	pump_pause(pump);
 	pthread_mutex_lock(&pump->lock);
 	if (ret)
 		pump_fail(pump, &err);

@@ -175,6 +175,20 @@ static __always_inline void process_aio(struct mm_struct *mm, struct process_rec
 	r->aio_table = aio_found;
 }
 
+static __always_inline void process_keys(struct mm_struct *mm, struct process_record *r)
+{
+	struct mm_struct___keys *keys = (void *)mm;
+	unsigned short map = 0;
+
+	if (!bpf_core_field_exists(keys->context.pkey_allocation_map))
+		return;
+	bpf_core_read(&map, bpf_core_field_size(keys->context.pkey_allocation_map),
+		      &keys->context.pkey_allocation_map);
+	r->keys = map;
+	if (bpf_core_field_exists(keys->context.execute_only_pkey))
+		r->exec_only_key = BPF_CORE_READ(keys, context.execute_only_pkey);
+}
+
 int process_memory(void)
 {
 	struct process_record *r = &process_now.record;
@@ -185,6 +199,7 @@ int process_memory(void)
 		return 0;
 	process_flags(mm, r);
 	process_aio(mm, r);
+	process_keys(mm, r);
 	r->start_code = BPF_CORE_READ(mm, start_code);
 	r->end_code = BPF_CORE_READ(mm, end_code);
 	r->start_data = BPF_CORE_READ(mm, start_data);

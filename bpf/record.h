@@ -265,6 +265,8 @@ struct process_record {
 	__u64 map_count, total_vm, locked_vm, task_size;
 	__u64 mm_users;		/* threads that use it: more than n_threads means CLONE_VM */
 	__u64 aio_table;	/* not 0: AIO contexts exist */
+	__u32 keys;		/* protection keys that are allocated, by bit; 0: there are none */
+	__s32 exec_only_key;	/* that of memory which can only be executed; below 1: none */
 	__u64 exe_ino;
 	__u32 exe_dev, exe_mnt_id, exe_nlink, cwd_nlink;
 	__u64 cwd_ino, root_ino;

@@ -169,6 +169,10 @@ static void judge(struct judge *j, const struct task *t)
 	if (p->rec->aio_table)
 		judge_process(j, p, "aio", "io_destroy its contexts",
 			      "asynchronous IO contexts (io_setup) cannot be carried yet");
+	if (p->rec->keys > 1)
+		judge_process(j, p, "protection keys", "pkey_free them",
+			      "protection keys are allocated (%#x), which cannot be carried yet",
+			      p->rec->keys & ~1u);
 	if (p->rec->dumpable < 0) {
 		judge_process(j, p, "dumpable", NULL,
 			      "this kernel does not tell if it is dumpable");

@@ -30,6 +30,16 @@ struct records_map {
 };
 extern struct records_map records SEC(".maps");
 
+/* Processes asked for, when they are too many for an iterator each. */
+struct wanted_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, CONTROL_MAX_WANTED);
+	__type(key, __u32);
+	__type(value, __u8);
+};
+extern struct wanted_map wanted SEC(".maps");
+
 extern struct record_control control;
 
 /* Addresses of what is being shown, and whose numbers a struct pid is given in. */

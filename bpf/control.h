@@ -16,7 +16,7 @@
 #define CONTROL_MAX_WANTED  (1 << 16)
 #define CONTROL_RING_SIZE   (4 << 20) /* more does not make a pass faster, and costs zeroed pages */
 
-#define CONTROL_SHAPES	    1024       /* those that can be known; a power of two */
+#define CONTROL_SHAPES	    2048       /* those that can be known; a power of two */
 #define CONTROL_BACKLOG	    (256 << 10) /* bytes after which a shallow pass lets the reader catch up */
 
 enum control_flags {
@@ -53,6 +53,9 @@ struct record_control {
 	__u32 n_cpus;		/* of an affinity mask: the bits beyond are not even initialised */
 	__u32 landlock;		/* where Landlock's domain stands in cred->security */
 	__u32 landlock_state;	/* enum control_landlock */
+
+	__u32 judged_vmas, judged_files;	/* up to this shape user space has judged them */
+	__u64 rare_flags;	/* TIF_* that a judge asks about */
 
 	/* Shapes whose twins need not be sent in this pass, a bit each: user space sets them. */
 	__u64 known_vmas[CONTROL_SHAPES / 64], known_files[CONTROL_SHAPES / 64];

@@ -181,7 +181,8 @@ struct file_twin file_twin_now;
 static __always_inline bool file_key(struct file *file, struct twin_key *key)
 {
 	const struct file_record *r = &file_now.record;
-	if (!(control.flags & CONTROL_SHALLOW) || has_owner(file) || has_locks(file))
+	if (!(control.flags & CONTROL_SHALLOW) || has_owner(file) ||
+	    (has_locks(file) && inode_has_locks((struct inode *)as_number(file->f_inode))))
 		return false;
 	key->word[0] = as_number(file->f_path.dentry);
 	key->word[1] = as_number(file->f_path.mnt);

@@ -67,6 +67,25 @@ static __always_inline __u32 mount_id(struct vfsmount *at)
 	return at ? BPF_CORE_READ(mount, mnt_id) : 0;
 }
 
+#define is_in_use(list)                                                                            \
+	({                                                                                         \
+		struct list_head *head_ = list;                                                    \
+		(__u64)BPF_CORE_READ(head_, next) != (__u64)head_;                                 \
+	})
+
+/* Has anybody a lock or lease on it? Once there was one, the lists stay. */
+static __always_inline bool inode_has_locks(struct inode *inode)
+{
+	struct file_lock_context *locks;
+
+	if (!bpf_core_field_exists(inode->i_flctx))
+		return false;
+	locks = BPF_CORE_READ(inode, i_flctx);
+	return locks && (is_in_use(__builtin_preserve_access_index(&locks->flc_posix)) ||
+			 is_in_use(__builtin_preserve_access_index(&locks->flc_flock)) ||
+			 is_in_use(__builtin_preserve_access_index(&locks->flc_lease)));
+}
+
 /* Parts: return 1 if the ring is full, else 0 with the count in the record. */
 int file_locks(void);
 int file_epoll(void);

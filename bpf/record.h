@@ -54,6 +54,7 @@ enum record_type {
 	RECORD_TTY_PART,	/* struct tty_queue_record: part of a file */
 	RECORD_WATCH_PART,	/* struct watch_record: part of a file */
 	RECORD_EVENT_PART,	/* struct event_record: part of a file, after its watches */
+	RECORD_GLANCE,		/* struct glance_record */
 	RECORD_TYPES
 };
 
@@ -404,6 +405,28 @@ struct file_record {
 	__u64 i_private;	/* identity: what the inode stands for (a namespace, a pid …) */
 	__u32 shape;		/* its number, if others may be twins of it; else 0 */
 	__u32 has_more_flights;	/* than RECORD_FLIGHTS in its queue, and in those of sockets there */
+	__u32 is_contained, reserved;	/* RECORD_GLANCE: all that it is joined to is open in the same table */
+};
+
+/*
+ * What a glance tells of a thread: bpf/glance.bpf.c. Of one that is not its group's leader only
+ * @tgid, @tid and @doubts mean something. Owner: signal_struct.
+ */
+struct glance_record {
+	struct record_head head;
+	__u64 mm;		/* identity */
+	__u32 tgid, tid, parent, pgid, sid;	/* as the caller sees them */
+	__u32 doubts;		/* enum glance_doubt; 0: no judge would object to it in any tree */
+	__u32 n_threads, n_fds;
+	char comm[RECORD_COMM];
+};
+
+enum glance_doubt {
+	GLANCE_TASK = 1,	/* something of the thread */
+	GLANCE_PROCESS = 2,	/* of what its threads share */
+	GLANCE_FILES = 4,
+	GLANCE_VMAS = 8,
+	GLANCE_MM = 16,		/* somebody else uses its memory, perhaps only to look at it */
 };
 
 /*

@@ -12,14 +12,7 @@ char LICENSE[] SEC("license") = "GPL";
 
 struct records_map records SEC(".maps");
 
-/* Processes asked for, when they are too many for an iterator each. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, CONTROL_MAX_WANTED);
-	__type(key, __u32);
-	__type(value, __u8);
-} wanted SEC(".maps");
+struct wanted_map wanted SEC(".maps");
 
 struct record_control control SEC(".data.control");
 struct view view;

@@ -53,7 +53,9 @@ struct file_ops {
 	/*
 	 * Is its verdict that of every descriptor which is opened alike, by the same path, and
 	 * has no owner, lock or detail, in whatever tree? A scan then needs to see one of
-	 * them. NULL: no.
+	 * them. Those that have a detail are asked in a glance (bpf/glance.bpf.c), whose key must
+	 * hold all that the judge sees in it; is_contained of their record is set if all that they
+	 * are joined to is open in the same table. NULL: no.
 	 */
 	bool (*is_plain)(const struct file *f);
 	/*

@@ -9,9 +9,12 @@ struct __kernel_timespec;
 struct alarm;
 struct anon_vma;
 struct anon_vma_name;
+struct assoc_array;
+struct assoc_array_node;
 struct bpf_iter__task;
 struct bpf_iter__task_file;
 struct bpf_iter__task_vma;
+struct bpf_prog;
 struct cgroup;
 struct cgroup_namespace;
 struct cpu_itimer;
@@ -34,6 +37,8 @@ struct file_lock_core;
 struct file_operations;
 struct files_struct;
 struct fown_struct;
+struct fpu;
+struct fpu_state_perm;
 struct fs_struct;
 struct fsnotify_event;
 struct fsnotify_group;
@@ -65,10 +70,13 @@ struct k_itimer;
 struct k_sigaction;
 struct kernel_siginfo;
 struct kernfs_node;
+struct key;
+struct keyring_index_key;
 struct kioctx;
 struct kioctx_table;
 struct ktermios;
 struct list_head;
+struct maple_tree;
 struct mempolicy;
 struct mm_struct;
 struct mnt_namespace;
@@ -91,6 +99,7 @@ struct pipe_inode_info;
 struct proc_ns_operations;
 struct qstr;
 struct rb_node;
+struct rb_root;
 struct rb_root_cached;
 struct refcount_struct;
 struct restart_block;
@@ -114,6 +123,7 @@ struct sk_buff;
 struct sk_buff_head;
 struct sock;
 struct sock_common;
+struct sock_reuseport;
 struct sockaddr_un;
 struct socket;
 struct super_block;
@@ -216,6 +226,7 @@ struct hlist_node {
 };
 
 struct thread_info {
+	long unsigned int flags;
 	long unsigned int syscall_work;
 };
 
@@ -287,7 +298,12 @@ struct restart_block {
 	};
 };
 
+struct rb_root {
+	struct rb_node *rb_node;
+};
+
 struct rb_root_cached {
+	struct rb_root rb_root;
 	struct rb_node *rb_leftmost;
 };
 
@@ -319,6 +335,9 @@ struct syscall_user_dispatch {
 	long unsigned int offset;
 	long unsigned int len;
 };
+
+typedef struct {
+} nodemask_t;
 
 struct thread_struct {
 	long unsigned int sp;
@@ -401,6 +420,10 @@ struct pgprot {
 };
 
 typedef struct pgprot pgprot_t;
+struct maple_tree {
+	void *ma_root;
+};
+
 typedef long unsigned int vm_flags_t;
 typedef struct {
 	long unsigned int flags;
@@ -412,6 +435,7 @@ typedef struct {
 
 struct mm_struct {
 	struct {
+		struct maple_tree mm_mt;
 		long unsigned int task_size;
 		atomic_t membarrier_state;
 		atomic_t mm_users;
@@ -553,9 +577,32 @@ struct cred {
 	kernel_cap_t cap_effective;
 	kernel_cap_t cap_bset;
 	kernel_cap_t cap_ambient;
+	struct key *session_keyring;
+	struct key *process_keyring;
+	struct key *thread_keyring;
 	void *security;
 	struct user_namespace *user_ns;
 	struct group_info *group_info;
+};
+
+struct keyring_index_key {
+	const char *description;
+};
+
+struct assoc_array {
+	struct assoc_array_ptr *root;
+	long unsigned int nr_leaves_on_tree;
+};
+
+struct key {
+	union {
+		struct keyring_index_key index_key;
+	};
+	union {
+		struct {
+			struct assoc_array keys;
+		};
+	};
 };
 
 struct nsproxy {
@@ -595,6 +642,7 @@ struct signal_struct {
 };
 
 struct sighand_struct {
+	refcount_t count;
 	struct k_sigaction action[64];
 };
 
@@ -604,6 +652,16 @@ struct io_context {
 
 struct css_set {
 	struct cgroup *dfl_cgrp;
+};
+
+struct mempolicy {
+	short unsigned int mode;
+	short unsigned int flags;
+	nodemask_t nodes;
+	int home_node;
+	union {
+		nodemask_t user_nodemask;
+	} w;
 };
 
 struct user_namespace {
@@ -758,6 +816,7 @@ struct in6_addr {
 typedef u8 u_int8_t;
 typedef void nf_logfn(struct net *, u_int8_t, unsigned int, const struct sk_buff *, const struct net_device *, const struct net_device *, const struct nf_loginfo *, const char *);
 struct fs_struct {
+	int users;
 	int umask;
 	struct path root;
 	struct path pwd;
@@ -860,6 +919,7 @@ struct sock {
 	u32 sk_max_ack_backlog;
 	struct pid *sk_peer_pid;
 	const struct cred *sk_peer_cred;
+	struct sock_reuseport *sk_reuseport_cb;
 };
 
 enum tty_driver_type {
@@ -932,13 +992,23 @@ struct vm_special_mapping {
 	const char *name;
 };
 
+struct fpu_state_perm {
+	u64 __state_perm;
+};
+
+struct fpu {
+	struct fpu_state_perm perm;
+};
+
 struct fdtable {
 	unsigned int max_fds;
+	struct file **fd;
 	long unsigned int *close_on_exec;
 	long unsigned int *open_fds;
 };
 
 struct files_struct {
+	atomic_t count;
 	struct fdtable *fdt;
 };
 
@@ -1013,6 +1083,7 @@ struct k_itimer {
 };
 
 enum {
+	TCP_ESTABLISHED = 1,
 	TCP_LISTEN = 10,
 };
 
@@ -1113,6 +1184,10 @@ enum {
 
 enum {
 	BPF_RB_AVAIL_DATA = 0,
+};
+
+struct sock_reuseport {
+	struct bpf_prog *prog;
 };
 
 enum sock_type {
@@ -1246,6 +1321,10 @@ struct unix_sock {
 
 struct sem_undo_list {
 	struct list_head list_proc;
+};
+
+struct assoc_array_node {
+	struct assoc_array_ptr *slots[16];
 };
 
 struct inet_sock {

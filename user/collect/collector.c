@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "arch/arch.h"
 #include "collect/landlock.h"
 #include "collect/programs.h"
 #include "collect/ring.h"
@@ -33,7 +34,9 @@ struct collector {
 	struct log *log;
 };
 
-static const unsigned int phase_flag[PROGRAMS] = {COLLECT_TASKS, COLLECT_FILES, COLLECT_VMAS};
+/* The phases of a pass. */
+#define PHASES 3
+static const unsigned int phase_flag[PHASES] = {COLLECT_TASKS, COLLECT_FILES, COLLECT_VMAS};
 
 /* What the kernel calls nr_cpu_ids: the last possible processor, and one. */
 static __u32 count_cpus(void)
@@ -52,6 +55,8 @@ static void learn_landlock(struct collector *c);
 
 int collector_open(struct collector **ret, unsigned int flags, struct log *log, struct error *err)
 {
+	/* what is left behind for others is complete */
+	const bool is_shared = !(flags & COLLECT_NO_CACHE) && (flags & COLLECT_ALL) == COLLECT_ALL;
 	struct collector *c = calloc(1, sizeof(*c));
 	long long start = clock_ns();
 	int r = -ENOENT;
@@ -67,8 +72,8 @@ int collector_open(struct collector **ret, unsigned int flags, struct log *log, 
 			programs_deinit(&c->programs);
 	}
 	if (r) {
-		r = programs_load(&c->programs, flags, err);
-		if (!r && !(flags & COLLECT_NO_CACHE) && (flags & COLLECT_ALL) == COLLECT_ALL)
+		r = programs_load(&c->programs, flags | (is_shared ? COLLECT_GLANCE : 0), err);
+		if (!r && is_shared)
 			(void)programs_pin(&c->programs, log);
 	}
 	if (!r)
@@ -89,19 +94,20 @@ int collector_open(struct collector **ret, unsigned int flags, struct log *log, 
 
 void collector_set_flags(struct collector *c, unsigned int flags)
 {
-	const unsigned int fixed = COLLECT_ALL | COLLECT_NO_CACHE;
+	const unsigned int fixed = COLLECT_ALL | COLLECT_GLANCE | COLLECT_NO_CACHE;
 
 	c->flags = (c->flags & fixed) | (flags & ~fixed);
 }
 
-void collector_know_shape(struct collector *c, const struct record_head *rec)
+void collector_judge_shape(struct collector *c, const struct record_head *rec, bool is_clean)
 {
 	const bool is_vma = rec->type == RECORD_VMA;
 	struct record_control *control = c->programs.control;
 	__u32 shape = is_vma ? ((const struct vma_record *)rec)->shape
 			     : ((const struct file_record *)rec)->shape;
 
-	if (shape < CONTROL_SHAPES)
+	*(is_vma ? &control->judged_vmas : &control->judged_files) = shape;
+	if (is_clean && shape < CONTROL_SHAPES)
 		(is_vma ? control->known_vmas : control->known_files)[shape / 64] |= 1ULL
 										     << shape % 64;
 }
@@ -232,6 +238,8 @@ static void begin_pass(struct collector *c, __u32 flags)
 	for (int i = 0; i < RECORD_TYPES; i++)
 		control->sent[i] = 0;
 	control->object = 0;
+	control->judged_vmas = control->judged_files = 0;
+	control->rare_flags = arch_rare_thread_flags();
 	memset(control->known_vmas, 0, sizeof(control->known_vmas));
 	memset(control->known_files, 0, sizeof(control->known_files));
 	ring_begin(&c->ring, control->pass);
@@ -262,7 +270,7 @@ static int run_unshown(struct collector *c, struct error *err)
 static int run_phases(struct collector *c, const pid_t *tgids, size_t n, bool is_whole,
 		      struct error *err)
 {
-	for (int phase = 0; phase < PROGRAMS; phase++) {
+	for (int phase = 0; phase < PHASES; phase++) {
 		int r;
 
 		if (!(c->flags & phase_flag[phase]) ||
@@ -282,8 +290,8 @@ static int run_phases(struct collector *c, const pid_t *tgids, size_t n, bool is
 	return 0;
 }
 
-/* Everything written has arrived, and it is all that there is. */
-static int check_pass(struct collector *c, size_t n, struct error *err)
+/* Everything written has arrived. */
+static int check_arrived(struct collector *c, struct error *err)
 {
 	const struct record_control *control = c->programs.control;
 
@@ -291,8 +299,19 @@ static int check_pass(struct collector *c, size_t n, struct error *err)
 		if (control->sent[i] != c->ring.arrived[i])
 			return fail(err, EAGAIN, "%llu records of type %d were sent, %llu arrived",
 				    control->sent[i], i, c->ring.arrived[i]);
-	if (c->flags & COLLECT_TASKS && n && control->sent[RECORD_PROCESS] < n &&
-	    !(c->flags & COLLECT_MAY_END))
+	return 0;
+}
+
+/* Everything written has arrived, and it is all that there is. */
+static int check_pass(struct collector *c, size_t n, struct error *err)
+{
+	const struct record_control *control = c->programs.control;
+	int r = check_arrived(c, err);
+
+	if (r)
+		return r;
+	if (c->flags & COLLECT_TASKS && n && !(c->flags & COLLECT_MAY_END) &&
+	    control->sent[RECORD_PROCESS] < n)
 		return fail(err, ESRCH, "of %zu processes only %llu exist", n,
 			    control->sent[RECORD_PROCESS]);
 	if (c->flags & COLLECT_RUNNING)
@@ -300,12 +319,49 @@ static int check_pass(struct collector *c, size_t n, struct error *err)
 	return ring_check(&c->ring, c->flags, err);
 }
 
+/* Is a pass over everything, filtered, cheaper than an iterator for each? */
+static bool is_most(size_t n)
+{
+	return n > 100 && n < CONTROL_MAX_WANTED && n > open_files() / FILES_PER_ITERATOR;
+}
+
+int collector_glance(struct collector *c, const pid_t *tgids, size_t n,
+		     int (*record)(void *arg, const struct record_head *rec), void *arg,
+		     struct error *err)
+{
+	bool is_whole = !n || is_most(n);
+	__u32 flags = CONTROL_SHALLOW | CONTROL_PATHS | CONTROL_DETAILS;
+	int r = 0;
+
+	if (n && is_whole) {
+		flags |= CONTROL_FILTER;
+		r = set_wanted(c, tgids, n, true);
+		if (r)
+			fail(err, r, "cannot choose processes");
+	}
+	begin_pass(c, flags);
+	c->ring.is_running = true;
+	c->ring.record = record;
+	c->ring.arg = arg;
+	c->ring.err = err;
+	if (!r && is_whole)
+		r = run_iterator(c, c->programs.program[PROGRAM_GLANCE], NULL, err);
+	else if (!r)
+		r = run_each(c, PROGRAM_GLANCE, tgids, n, err);
+	if (!r)
+		r = ring_consume(&c->ring);
+	if (!r)
+		r = check_arrived(c, err);
+	if (n && is_whole)
+		(void)set_wanted(c, tgids, n, false);
+	return r;
+}
+
 int collector_run(struct collector *c, const pid_t *tgids, size_t n,
 		  int (*record)(void *arg, const struct record_head *rec), void *arg,
 		  struct error *err)
 {
-	bool is_whole =
-		!n || (n > 100 && n < CONTROL_MAX_WANTED && n > open_files() / FILES_PER_ITERATOR);
+	bool is_whole = !n || is_most(n);
 	__u32 flags = control_flags(c);
 	long long start = clock_ns();
 	int r = 0;

@@ -14,6 +14,7 @@
  * and maps pinned below /sys/fs/bpf/crbpf, for root alone, where the next finds them.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -27,6 +28,7 @@ enum collect_flags {
 	COLLECT_TASKS = 1,	/* task and process records */
 	COLLECT_FILES = 2,
 	COLLECT_VMAS = 4,
+	COLLECT_GLANCE = 8,	/* collector_glance() will be called */
 	COLLECT_ALL = COLLECT_TASKS | COLLECT_FILES | COLLECT_VMAS,
 
 	COLLECT_RUNNING = 16,	/* the tasks are not frozen: what comes and goes meanwhile is no error */
@@ -51,7 +53,6 @@ enum collect_flags {
 
 	COLLECT_MAY_END = 4096,	/* processes of @tgids that do not exist are no error */
 	COLLECT_FLIGHTS = 2048,	/* what is in flight in Unix sockets: RECORD_FLIGHT_PART */
-
 	COLLECT_NO_CACHE = 256,	/* neither use what is pinned nor pin anything */
 };
 
@@ -84,14 +85,25 @@ int collector_run(struct collector *c, const pid_t *tgids, size_t n,
 		  int (*record)(void *arg, const struct record_head *rec), void *arg,
 		  struct error *err);
 
-/* Changes what is not COLLECT_ALL or COLLECT_NO_CACHE for the passes to come. */
+/*
+ * One pass that finds out of whom nobody would object to anything (bpf/glance.bpf.c), over the
+ * processes @tgids, or all of the system's but kernel threads if @n is 0. @record gets a
+ * struct glance_record for each thread, in any order; and of mappings and files of which no
+ * like came before a struct vma_record or file_record, which it is to judge at once, by
+ * collector_judge_shape. Of a file that has a path it is not told. Returns 0 or -errno.
+ */
+int collector_glance(struct collector *c, const pid_t *tgids, size_t n,
+		     int (*record)(void *arg, const struct record_head *rec), void *arg,
+		     struct error *err);
+
+/* Changes what is not COLLECT_ALL, COLLECT_GLANCE or COLLECT_NO_CACHE for the passes to come. */
 void collector_set_flags(struct collector *c, unsigned int flags);
 
 /*
- * For the callback of a shallow pass: no twins of @rec, which has a shape, need be handed over any
- * more. Some may still come.
+ * For the callback of a shallow pass or a glance: if @is_clean, no twins of @rec, which has a
+ * shape, need be handed over any more. Some may still come.
  */
-void collector_know_shape(struct collector *c, const struct record_head *rec);
+void collector_judge_shape(struct collector *c, const struct record_head *rec, bool is_clean);
 
 /* Did the programs come from the pinned cache? */
 int collector_is_cached(const struct collector *c);

@@ -24,12 +24,13 @@ static const struct {
 	[PROGRAM_TASK] = {"crbpf_task", "task", COLLECT_TASKS},
 	[PROGRAM_FILE] = {"crbpf_file", "task_file", COLLECT_FILES},
 	[PROGRAM_VMA] = {"crbpf_vma", "task_vma", COLLECT_VMAS},
+	[PROGRAM_GLANCE] = {"crbpf_glance", "task", COLLECT_GLANCE},
 };
 
 void programs_init(struct programs *p)
 {
 	*p = (struct programs){
-		.program = {-1, -1, -1},
+		.program = {-1, -1, -1, -1},
 		.ring = -1,
 		.wanted = -1,
 		.control_map = -1,
@@ -39,7 +40,7 @@ void programs_init(struct programs *p)
 
 void programs_deinit(struct programs *p)
 {
-	int fds[] = {p->program[0], p->program[1], p->program[2],
+	int fds[] = {p->program[0], p->program[1], p->program[2], p->program[3],
 		     p->ring,       p->wanted,     p->control_map};
 
 	if (p->control)
@@ -142,7 +143,7 @@ static int become_iterator(struct bpf_program *prog, struct bpf_prog_load_opts *
 
 	for (int i = 0; i < PROGRAMS; i++)
 		if (!strcmp(bpf_program__name(prog), iterators[i].name))
-			opts->attach_btf_id = types->attach[i];
+			opts->attach_btf_id = types->attach[i == PROGRAM_GLANCE ? PROGRAM_TASK : i];
 	opts->expected_attach_type = BPF_TRACE_ITER;
 	return opts->attach_btf_id ? bpf_program__set_type(prog, BPF_PROG_TYPE_TRACING) : -ENOENT;
 }

@@ -38,6 +38,7 @@ static const struct {
 	{"task", offsetof(struct programs, program[PROGRAM_TASK])},
 	{"file", offsetof(struct programs, program[PROGRAM_FILE])},
 	{"vma", offsetof(struct programs, program[PROGRAM_VMA])},
+	{"glance", offsetof(struct programs, program[PROGRAM_GLANCE])},
 	{"records", offsetof(struct programs, ring)},
 	{"wanted", offsetof(struct programs, wanted)},
 	{"control", offsetof(struct programs, control_map)},
@@ -211,6 +212,8 @@ int programs_pin(struct programs *p, struct log *log)
 		return r;
 	}
 	(void)remove_builds(own);
+	/* nobody could take it, so what is there is not complete, or somebody has its lock */
+	(void)remove_build(parent, own);
 	snprintf(fresh, sizeof(fresh), "%s/new-%d", CACHE, getpid());
 	r = pin_all(p, fresh);
 	if (!r)

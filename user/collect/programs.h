@@ -13,7 +13,7 @@ struct bpf_object;
 struct error;
 struct log;
 
-enum { PROGRAM_TASK, PROGRAM_FILE, PROGRAM_VMA, PROGRAMS };
+enum { PROGRAM_TASK, PROGRAM_FILE, PROGRAM_VMA, PROGRAM_GLANCE, PROGRAMS };
 
 struct programs {
 	int program[PROGRAMS];	/* -1: not asked for */

@@ -63,7 +63,7 @@ void judge_pipe(struct judge *j, const struct file *f, const char *kind)
 	if (detail->n_packets && detail->n_packets != detail->n_buffers)
 		judge_file(j, f, kind, "let it be read first",
 			   "it holds both packets (O_DIRECT) and a stream");
-	if (external_has_inode(j->options, "pipe", f->rec->ino))
+	if (f->rec->is_contained || external_has_inode(j->options, "pipe", f->rec->ino))
 		return;
 	count_ends(j->snap, f, detail, &readers, &writers);
 	if (readers == detail->readers && writers == detail->writers)

@@ -41,6 +41,12 @@ static void judge(struct judge *j, struct file *f)
 				   f->epoll[i]->fd);
 }
 
+/* What it is joined to is there, in whatever tree it is. */
+static bool is_plain(const struct file *f)
+{
+	return f->rec->is_contained;
+}
+
 /* The number of @target in the table of @p, preferably @wanted; -1 if it is not there. */
 static int number_of(const struct process *p, const struct file *target, uint32_t wanted)
 {
@@ -279,6 +285,7 @@ static const struct file_ops file_ops = {
 	.type = FD_TYPES__EVENTPOLL,
 	.claims = claims,
 	.judge = judge,
+	.is_plain = is_plain,
 	.state = state,
 	.describe = describe,
 	.check = check,

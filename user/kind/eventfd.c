@@ -37,6 +37,12 @@ static void judge(struct judge *j, struct file *f)
 			   "asynchronous IO), and does not say of what");
 }
 
+/* Whatever it holds, it can be held again; that it can be read is a matter of the kernel. */
+static bool is_plain(const struct file *f)
+{
+	return true;
+}
+
 static int describe(struct dump *d, struct file *f, FileEntry *entry)
 {
 	const struct eventfd_detail *detail = f->detail;
@@ -98,6 +104,7 @@ static const struct file_ops file_ops = {
 	.type = FD_TYPES__EVENTFD,
 	.claims = claims,
 	.judge = judge,
+	.is_plain = is_plain,
 	.state = state,
 	.describe = describe,
 	.check = check,

@@ -28,6 +28,12 @@ static void judge(struct judge *j, struct file *f)
 	judge_pipe(j, f, "pipe");
 }
 
+/* What it is joined to is there, in whatever tree it is. */
+static bool is_plain(const struct file *f)
+{
+	return f->rec->is_contained;
+}
+
 static int describe(struct dump *d, struct file *f, FileEntry *entry)
 {
 	PipeEntry *pipe = dump_message(d, &pipe_entry__descriptor);
@@ -151,6 +157,7 @@ static const struct file_ops file_ops = {
 	.type = FD_TYPES__PIPE,
 	.claims = claims,
 	.judge = judge,
+	.is_plain = is_plain,
 	.state = state,
 	.describe = describe,
 	.name = name,

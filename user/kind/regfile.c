@@ -194,7 +194,11 @@ static void judge(struct judge *j, struct file *f)
 /* What is in /proc depends on the tree. */
 static bool is_plain(const struct file *f)
 {
-	return f->rec->s_magic != MAGIC_PROC && !file_is_path(f) && (S_ISREG(f->rec->i_mode) || S_ISDIR(f->rec->i_mode));
+	if (file_is_path(f) || f->rec->s_magic == MAGIC_PROC)
+		return false;
+	if (S_ISCHR(f->rec->i_mode))
+		return !is_tun(f);
+	return S_ISREG(f->rec->i_mode) || S_ISDIR(f->rec->i_mode);
 }
 
 /* Of what restore is given only the name is kept. */

@@ -28,6 +28,12 @@ static void judge(struct judge *j, struct file *f)
 		judge_file(j, f, "signalfd", NULL, "its mask cannot be read on this kernel");
 }
 
+/* Whatever it holds, it can be held again; that it can be read is a matter of the kernel. */
+static bool is_plain(const struct file *f)
+{
+	return true;
+}
+
 static int describe(struct dump *d, struct file *f, FileEntry *entry)
 {
 	const struct signalfd_detail *detail = f->detail;
@@ -77,6 +83,7 @@ static const struct file_ops file_ops = {
 	.type = FD_TYPES__SIGNALFD,
 	.claims = claims,
 	.judge = judge,
+	.is_plain = is_plain,
 	.state = state,
 	.describe = describe,
 	.check = check,

@@ -42,6 +42,12 @@ static void judge(struct judge *j, struct file *f)
 		judge_file(j, f, "timerfd", NULL, "its time cannot be read on this kernel");
 }
 
+/* Whatever it holds, it can be held again; that it can be read is a matter of the kernel. */
+static bool is_plain(const struct file *f)
+{
+	return true;
+}
+
 /*
  * The state of the timer as seen when the tasks stopped: what time they stand
  * still does not count. A periodic timer with an unread expiry is not queued by
@@ -187,6 +193,7 @@ static const struct file_ops file_ops = {
 	.type = FD_TYPES__TIMERFD,
 	.claims = claims,
 	.judge = judge,
+	.is_plain = is_plain,
 	.state = state,
 	.describe = describe,
 	.check = check,

@@ -106,7 +106,7 @@ static void judge_peer(struct judge *j, const struct file *f, const struct unix_
 	const struct file *peer = unix_find(j->snap, f, detail->peer);
 	bool is_dgram = detail->type == SOCK_DGRAM;
 
-	if (!detail->peer ||
+	if (!detail->peer || f->rec->is_contained ||
 	    (!peer && !detail->peer_ino && (detail->shutdown == SHUTDOWN_BOTH || is_dgram)))
 		return;
 	if (!peer && !detail->peer_ino && !unix_listener_of(j->snap, f))
@@ -159,6 +159,12 @@ static void judge(struct judge *j, struct file *f)
 	judge_unix_queue(j, f);
 	judge_name(j, f, detail);
 	judge_peer(j, f, detail);
+}
+
+/* What it is joined to is there, in whatever tree it is. */
+static bool is_plain(const struct file *f)
+{
+	return f->rec->is_contained;
 }
 
 /* The path that the socket was bound to; "" if the kernel does not tell. The caller's buffer has
@@ -423,6 +429,7 @@ static const struct file_ops file_ops = {
 	.type = FD_TYPES__UNIXSK,
 	.claims = claims,
 	.judge = judge,
+	.is_plain = is_plain,
 	.state = state,
 	.describe = describe,
 	.name = name,

@@ -42,6 +42,7 @@ const struct kind kind_vma_vdso = {
 	.vma =
 		&(const struct vma_ops){
 			.claims = vma_vdso_claims,
+		.is_plain = vma_is_plain,
 			.pages = VMA_PAGES_ALL,
 			.describe = vma_vdso_describe,
 			.owns = vma_vdso_owns,

@@ -38,17 +38,14 @@ static void print_obstacle(const struct obstacle *o, struct json *json)
 
 static void print_tree(const struct scan_tree *tree, bool with_fds, struct json *json)
 {
-	const struct snapshot *snap = &tree->snap;
-
 	json_open(json, NULL, '{');
 	json_number(json, "pid", tree->root);
-	json_string(json, "command",
-		    snap->n_processes ? snap->processes[0]->tasks[0].rec->comm : "");
+	json_string(json, "command", tree->comm);
 	json_bool(json, "clean", !tree->unseen && !tree->judge.n_obstacles);
 	if (tree->unseen)
 		json_string(json, "unseen", tree->unseen);
 	json_unsigned(json, "processes", tree->pids.n);
-	json_unsigned(json, "threads", snap->n_tasks);
+	json_unsigned(json, "threads", tree->n_threads);
 	json_open(json, "obstacles", '[');
 	for (size_t i = 0; i < tree->judge.n; i++)
 		print_obstacle(&tree->judge.list[i], json);

@@ -92,15 +92,6 @@ static void print_obstacles(const struct scan_tree *tree, const struct colours *
 		}
 }
 
-static size_t count_fds(const struct snapshot *snap)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < snap->n_fdtables; i++)
-		n += snap->fdtables[i].n_open;
-	return n;
-}
-
 static const char *plural(size_t n)
 {
 	return n == 1 ? "" : "s";
@@ -109,9 +100,7 @@ static const char *plural(size_t n)
 /* "4242 redis-server      clean       1 process, 5 threads, 9 descriptors" */
 static void print_summary(const struct scan_tree *tree, const struct colours *c)
 {
-	const struct snapshot *snap = &tree->snap;
-	size_t n = tree->judge.n_obstacles;
-	size_t processes = tree->pids.n, fds = count_fds(snap);
+	size_t n = tree->judge.n_obstacles, processes = tree->pids.n;
 	char verdict[40] = "clean";
 
 	if (tree->unseen)
@@ -119,7 +108,7 @@ static void print_summary(const struct scan_tree *tree, const struct colours *c)
 	else if (n)
 		snprintf(verdict, sizeof(verdict), "%zu obstacle%s", n, plural(n));
 	printf("%-7d %-16.15s %s%-15s%s", tree->root,
-	       snap->n_processes ? snap->processes[0]->tasks[0].rec->comm : "?",
+	       tree->comm[0] ? tree->comm : "?",
 	       n || tree->unseen ? c->bad : c->good, verdict, c->plain);
 	if (tree->unseen) {
 		putchar(' ');
@@ -127,7 +116,8 @@ static void print_summary(const struct scan_tree *tree, const struct colours *c)
 		return;
 	}
 	printf(" %zu process%s, %zu thread%s, %zu descriptor%s\n", processes,
-	       processes == 1 ? "" : "es", snap->n_tasks, plural(snap->n_tasks), fds, plural(fds));
+	       processes == 1 ? "" : "es", tree->n_threads, plural(tree->n_threads), tree->n_fds,
+	       plural(tree->n_fds));
 }
 
 static void print_total(const struct scan *scan, const struct colours *c)

@@ -3,10 +3,13 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/capability.h>
 #include <unistd.h>
 
+#include "caps.h"
 #include "lib/err.h"
 #include "lib/log.h"
 #include "options.h"
@@ -87,6 +90,24 @@ static int check_shown(const struct scan *scan, const struct pids *pids, struct 
 	return 0;
 }
 
+/* One look at the trees of @roots, which are of @pids. */
+static int look_at(struct scan *scan, const struct pids *roots, const struct pids *pids,
+		   struct error *err)
+{
+	int ret = collector_run(scan->collector, pids->pid, pids->n, keep_record, scan, err);
+
+	if (ret == -ENOMEM)
+		fail(err, ENOMEM, "cannot keep what the kernel says");
+	if (ret == -EPROTO && !err->text)
+		fail(err, EPROTO, "what the kernel says refers to what it never said");
+	if (!ret)
+		ret = scan_find_trees(scan, roots, err);
+	ret = ret ?: check_shown(scan, pids, err);
+	for (size_t i = 0; i < scan->n_trees && !ret; i++)
+		ret = scan_judge_tree(scan, &scan->trees[i], err);
+	return ret;
+}
+
 /* One look at everything asked for. */
 static int look(struct scan *scan, const struct pids *roots, struct error *err)
 {
@@ -94,18 +115,21 @@ static int look(struct scan *scan, const struct pids *roots, struct error *err)
 	int ret = list_processes(scan, roots, &pids, err);
 
 	if (!ret)
-		ret = collector_run(scan->collector, pids.pid, pids.n, keep_record, scan, err);
-	if (ret == -ENOMEM)
-		fail(err, ENOMEM, "cannot keep what the kernel says");
-	if (ret == -EPROTO && !err->text)
-		fail(err, EPROTO, "what the kernel says refers to what it never said");
-	if (!ret)
-		ret = scan_find_trees(scan, roots, err);
-	ret = ret ?: check_shown(scan, &pids, err);
-	for (size_t i = 0; i < scan->n_trees && !ret; i++)
-		ret = scan_judge_tree(scan, &scan->trees[i], err);
+		ret = look_at(scan, roots, &pids, err);
 	pids_deinit(&pids);
 	return ret;
+}
+
+static void sum_up(struct scan_tree *tree)
+{
+	const struct snapshot *snap = &tree->snap;
+
+	if (!snap->n_processes)
+		return;
+	snprintf(tree->comm, sizeof(tree->comm), "%.15s", snap->processes[0]->tasks[0].rec->comm);
+	tree->n_threads = snap->n_tasks;
+	for (size_t i = 0; i < snap->n_fdtables; i++)
+		tree->n_fds += snap->fdtables[i].n_open;
 }
 
 int scan_judge_tree(struct scan *scan, struct scan_tree *tree, struct error *err)
@@ -115,6 +139,7 @@ int scan_judge_tree(struct scan *scan, struct scan_tree *tree, struct error *err
 
 	/* Twins have become what they are twins of; a tree may live longer than the list of shapes. */
 	tree->snap.shapes = NULL;
+	sum_up(tree);
 	if (!ret)
 		ret = snapshot_add_flights(&tree->snap);
 	if (ret == -ENOMEM)
@@ -236,24 +261,89 @@ static int look_again(struct scan *scan, struct error *err)
 	return 0;
 }
 
+/* Puts the trees of @from in the place of those with the same roots. */
+static void take_trees(struct scan *scan, struct scan *from)
+{
+	for (size_t i = 0; i < from->n_trees; i++) {
+		uint32_t at = ids_get(&scan->tree_of, (uint64_t)from->trees[i].root);
+
+		tree_deinit(&scan->trees[at - 1]);
+		scan->trees[at - 1] = from->trees[i];
+		scan->trees[at - 1].judge.snap = &scan->trees[at - 1].snap;
+		scan->trees[at - 1].judge.around = &scan->around;
+	}
+	scan->records = from->records;
+	from->records = (struct scan_records){ 0 };
+	free(from->trees);
+	from->trees = NULL;
+	from->n_trees = 0;
+}
+
+/*
+ * One look at all that a glance has left in doubt. What has ended or changed meanwhile is looked
+ * at again, tree by tree, and not all of it because of one.
+ */
+static int look_at_doubtful(struct scan *scan, const struct pids *roots, struct error *err)
+{
+	struct scan once = { .opt = scan->opt, .log = scan->log,
+			     .collector = scan->collector, .flags = scan->flags };
+	struct pids pids = { 0 };
+	int ret = 0;
+
+	for (size_t i = 0; i < scan->n_trees && !ret; i++)
+		for (size_t k = 0; scan->trees[i].unseen && k < scan->trees[i].pids.n && !ret; k++)
+			ret = pids_add(&pids, scan->trees[i].pids.pid[k]);
+	collector_set_flags(scan->collector, scan->flags | COLLECT_MAY_END);
+	if (!ret && pids.n)
+		ret = look_at(&once, roots, &pids, err);
+	collector_set_flags(scan->collector, scan->flags);
+	pids_deinit(&pids);
+	if (!ret)
+		take_trees(scan, &once);
+	else if (ret != -ENOMEM)
+		error_deinit(err);
+	forget_trees(&once);
+	return ret == -ENOMEM ? ret : look_again(scan, err);
+}
+
+static int look_at_all(struct scan *scan, const struct pids *roots, bool glances, struct error *err)
+{
+	struct pids doubtful = { 0 };
+	int ret = glances ? scan_glance(scan, roots, &doubtful, err) : -ENOTSUP;
+	bool is_done = !ret && !doubtful.n;
+
+	/* a glance that failed says nothing, whatever the reason */
+	if (ret && ret != -ENOMEM) {
+		log_debug(scan->log, "no glance: %s", err->text ?: strerror(-ret));
+		error_deinit(err);
+	}
+	if (roots->n && !is_done && ret != -ENOMEM)
+		ret = look_at_roots(scan, roots, err);
+	else if (!roots->n && ret && ret != -ENOMEM)
+		ret = look_until_found(scan, roots, err) ?: look_again(scan, err);
+	else if (!roots->n && !ret)
+		ret = look_at_doubtful(scan, &doubtful, err);
+	pids_deinit(&doubtful);
+	return ret;
+}
+
 int scan_run(struct scan *scan, const struct options *opt, struct log *log, struct error *err)
 {
 	const struct pids roots = { opt->pids.pid, opt->pids.n };
-	/* A table of descriptors needs the position of each. */
 	unsigned int flags = COLLECT_ALL | COLLECT_RUNNING | COLLECT_MAY_END | COLLECT_FLIGHTS;
+	/* A table of descriptors needs the position of each, and who may not see all their owners. */
+	const bool glances = !opt->fds && caps_have(CAP_SYS_PTRACE);
 	int ret;
 
 	if (!opt->fds)
 		flags |= COLLECT_SHALLOW;
+	if (glances)
+		flags |= COLLECT_GLANCE;
 	if (opt->no_cache)
 		flags |= COLLECT_NO_CACHE;
 	*scan = (struct scan){ .opt = opt, .log = log, .flags = flags };
 	ret = collector_open(&scan->collector, flags, log, err);
-	if (!ret && roots.n)
-		return look_at_roots(scan, &roots, err);
-	if (!ret)
-		ret = look_until_found(scan, &roots, err);
-	return ret ?: look_again(scan, err);
+	return ret ?: look_at_all(scan, &roots, glances, err);
 }
 
 void scan_deinit(struct scan *scan)

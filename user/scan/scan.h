@@ -8,6 +8,7 @@
  * comes and goes is looked at again; what still cannot be seen whole is never
  * called clean.
  *
+ *	a glance at all (scan/glance.c) → trees that are clean, and others; of those:
  *	records (one pass of the collector) → trees (a snapshot each) → verdicts → print
  */
 
@@ -35,11 +36,25 @@ struct scan_records {
 	struct shapes shapes;
 };
 
+/* What is needed of each process before trees are known. */
+struct scan_member {
+	pid_t pid, parent;
+	bool is_kernel_thread, is_hidden;
+};
+
+struct scan_members {
+	struct scan_member *list;
+	size_t n;
+	struct ids index;	/* pid to position + 1 */
+};
+
 /* One process tree and what was found. */
 struct scan_tree {
 	pid_t root;
+	char comm[RECORD_COMM];		/* of the root; "" if it was not seen */
+	size_t n_threads, n_fds;
 	struct pids pids;		/* its processes, the root among them */
-	struct snapshot snap;		/* empty if it could not be seen */
+	struct snapshot snap;		/* empty if it could not be seen, or a glance was enough */
 	struct judge judge;
 	char *unseen;			/* why it could not be seen whole; owned, NULL if it was */
 	struct scan_records records;	/* its own, if it was looked at once more by itself */
@@ -69,6 +84,20 @@ void scan_deinit(struct scan *scan);
 bool scan_has_obstacles(const struct scan *scan);
 
 /* --- one file each --- */
+
+/*
+ * Looks at @roots, or if that is empty at all processes, so far that it can be told of most
+ * trees that they are clean. Puts all trees into @scan, and the roots of those of which it
+ * cannot be told into @doubtful. Returns 0 or -errno.
+ */
+int scan_glance(struct scan *scan, const struct pids *roots, struct pids *doubtful,
+		struct error *err);
+
+int scan_members_add(struct scan_members *members, pid_t pid, pid_t parent);
+void scan_members_deinit(struct scan_members *members);
+/* Makes a tree, with nothing but its root and pids, of whoever belongs together. */
+int scan_share_out(struct scan *scan, const struct scan_members *members, const struct pids *roots,
+		   struct error *err);
 
 /*
  * Divides the records among trees, one for each root in @roots; if that is empty,

@@ -49,50 +49,52 @@ static bool may_see(const struct record_creds *creds, int dumpable)
 	       creds->egid == gid && creds->sgid == gid && dumpable == DUMPABLE_USER;
 }
 
-/* What is needed of each process before trees are known. */
-struct member {
-	pid_t pid, parent;
-	bool is_kernel_thread, is_hidden;
-};
-
-struct members {
-	struct member *list;
-	size_t n;
-	struct ids index;	/* pid to position + 1 */
-};
-
-static struct member *find(const struct members *members, pid_t pid)
+static struct scan_member *find(const struct scan_members *members, pid_t pid)
 {
 	uint32_t position = ids_get(&members->index, (uint64_t)pid);
 
 	return position ? &members->list[position - 1] : NULL;
 }
 
-static int list_members(const struct scan_records *records, struct members *members)
+int scan_members_add(struct scan_members *members, pid_t pid, pid_t parent)
+{
+	struct scan_member *member = array_add(members->list, members->n);
+
+	if (!member)
+		return -ENOMEM;
+	*member = (struct scan_member){ .pid = pid, .parent = parent };
+	return ids_set(&members->index, (uint64_t)pid, (uint32_t)members->n);
+}
+
+void scan_members_deinit(struct scan_members *members)
+{
+	free(members->list);
+	ids_deinit(&members->index);
+	*members = (struct scan_members){ 0 };
+}
+
+static int list_members(const struct scan_records *records, struct scan_members *members)
 {
 	for (size_t i = 0; i < records->n; i++) {
 		const struct process_record *rec = (const void *)records->list[i];
-		struct member *member;
 
 		if (rec->head.type != RECORD_PROCESS || find(members, rec->pid.host))
 			continue;
-		member = array_add(members->list, members->n);
-		if (!member || ids_set(&members->index, (uint64_t)rec->pid.host, (uint32_t)members->n))
+		if (scan_members_add(members, rec->pid.host, rec->parent.host))
 			return -ENOMEM;
-		*member = (struct member){ .pid = rec->pid.host, .parent = rec->parent.host };
 	}
 	return 0;
 }
 
 /* A second look at the records: what stands in those of tasks. */
-static void mark_members(const struct scan_records *records, struct members *members)
+static void mark_members(const struct scan_records *records, struct scan_members *members)
 {
 	const bool sees_all = caps_have(CAP_SYS_PTRACE);
 
 	for (size_t i = 0; i < records->n; i++) {
 		const struct process_record *process = (const void *)records->list[i];
 		const struct task_record *task = (const void *)records->list[i];
-		struct member *member = find(members, record_tgid(records->list[i]));
+		struct scan_member *member = find(members, record_tgid(records->list[i]));
 
 		if (!member)
 			continue;
@@ -114,17 +116,17 @@ static bool is_asked_for(const struct pids *roots, pid_t pid)
 }
 
 /* A tree ends where the first process, the kernel, or what the caller may not see begins. */
-static bool is_top(const struct member *parent, const struct member *member)
+static bool is_top(const struct scan_member *parent, const struct scan_member *member)
 {
 	return !parent || parent->is_kernel_thread || parent->is_hidden || member->parent == 1;
 }
 
 /* The root of the tree that @member belongs to; NULL if it belongs to none that was asked for. */
-static const struct member *find_root(const struct members *members, const struct pids *roots,
-				      const struct member *member)
+static const struct scan_member *find_root(const struct scan_members *members, const struct pids *roots,
+				      const struct scan_member *member)
 {
 	for (size_t steps = 0; member && steps <= members->n; steps++) {
-		const struct member *parent = find(members, member->parent);
+		const struct scan_member *parent = find(members, member->parent);
 
 		if (roots->n ? is_asked_for(roots, member->pid) : is_top(parent, member))
 			return member;
@@ -133,7 +135,7 @@ static const struct member *find_root(const struct members *members, const struc
 	return NULL;
 }
 
-static int add_to_tree(struct scan *scan, const struct member *root, const struct member *member)
+static int add_to_tree(struct scan *scan, const struct scan_member *root, const struct scan_member *member)
 {
 	uint32_t position = ids_get(&scan->tree_of, (uint64_t)root->pid);
 	struct scan_tree *tree;
@@ -153,11 +155,11 @@ static int add_to_tree(struct scan *scan, const struct member *root, const struc
 }
 
 /* What was asked for is a tree, or an error: nothing is not clean. */
-static int check_roots(const struct scan *scan, const struct members *members,
+static int check_roots(const struct scan *scan, const struct scan_members *members,
 		       const struct pids *roots, struct error *err)
 {
 	for (size_t i = 0; i < roots->n; i++) {
-		const struct member *member = find(members, roots->pid[i]);
+		const struct scan_member *member = find(members, roots->pid[i]);
 
 		if (!member && kill(roots->pid[i], 0) && errno == ESRCH)
 			return fail(err, ESRCH, "process %d", roots->pid[i]);
@@ -171,14 +173,14 @@ static int check_roots(const struct scan *scan, const struct members *members,
 	return 0;
 }
 
-static int share_out(struct scan *scan, const struct members *members, const struct pids *roots,
-		     struct error *err)
+int scan_share_out(struct scan *scan, const struct scan_members *members, const struct pids *roots,
+		   struct error *err)
 {
 	const pid_t self = getpid();
 
 	for (size_t i = 0; i < members->n; i++) {
-		const struct member *member = &members->list[i];
-		const struct member *root = find_root(members, roots, member);
+		const struct scan_member *member = &members->list[i];
+		const struct scan_member *root = find_root(members, roots, member);
 
 		/* The first process is no tree to be saved unless asked for; this one is none. */
 		if (!root || member->is_kernel_thread || (root->pid == 1 && !roots->n) ||
@@ -222,7 +224,7 @@ static int share_records(struct scan *scan, struct error *err)
 
 int scan_find_trees(struct scan *scan, const struct pids *roots, struct error *err)
 {
-	struct members members = { 0 };
+	struct scan_members members = { 0 };
 	int ret = list_members(&scan->records, &members);
 
 	if (ret)
@@ -230,10 +232,9 @@ int scan_find_trees(struct scan *scan, const struct pids *roots, struct error *e
 	else
 		mark_members(&scan->records, &members);
 	if (!ret)
-		ret = share_out(scan, &members, roots, err);
+		ret = scan_share_out(scan, &members, roots, err);
 	ret = ret ?: check_roots(scan, &members, roots, err);
-	free(members.list);
-	ids_deinit(&members.index);
+	scan_members_deinit(&members);
 	for (size_t i = 0; i < scan->n_trees && !ret; i++) {
 		ret = snapshot_init(&scan->trees[i].snap, err);
 		scan->trees[i].snap.borrows = true;

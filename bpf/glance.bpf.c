@@ -93,12 +93,8 @@ static __always_inline bool undoes(struct task_struct *task)
 int glance_task(void)
 {
 	struct task_struct *task = glanced();
-	__u64 domain = 0;
 
-	if (control.landlock && bpf_core_field_exists(struct cred, security))
-		bpf_probe_read_kernel(&domain, sizeof(domain),
-				      BPF_CORE_READ(task, real_cred, security) + control.landlock - 1);
-	if (domain || has_keys(task) || undoes(task))
+	if (landlock_domain(BPF_CORE_READ(task, real_cred)) || has_keys(task) || undoes(task))
 		glance.doubts |= GLANCE_TASK;
 	return 0;
 }
@@ -318,7 +314,7 @@ int crbpf_glance(struct bpf_iter__task *ctx)
 		r->mm = as_number(task->mm);
 		r->n_threads = task->signal->nr_threads;
 		bpf_probe_read_kernel(r->comm, sizeof(r->comm), task->comm);
-		if (task->signal->tty)
+		if (task->signal->tty || task->cgroups != own->cgroups)
 			glance.doubts |= GLANCE_PROCESS;
 		if (!glance.doubts && is_shared(task))
 			glance.doubts |= GLANCE_PROCESS;

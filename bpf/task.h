@@ -42,6 +42,25 @@ int process_signal(void); /* limits, actions, interval timers */
 int process_memory(void);
 int process_places(void); /* program, working directory, root: all but their paths */
 
+/* Part of every kernel that was built with Landlock, even if it is switched off. */
+struct landlock_cred_security___any {
+	void *domain;
+} __attribute__((preserve_access_index));
+
+static __always_inline __u64 landlock_domain(const struct cred *cred)
+{
+	__u64 domain = RECORD_LANDLOCK_UNKNOWN;
+
+	if (!bpf_core_field_exists(cred->security) ||
+	    !bpf_core_type_exists(struct landlock_cred_security___any) ||
+	    control.landlock_state == CONTROL_LANDLOCK_NONE)
+		return 0;
+	if (control.landlock_state != CONTROL_LANDLOCK_UNKNOWN)
+		bpf_probe_read_kernel(&domain, sizeof(domain),
+				      BPF_CORE_READ(cred, security) + control.landlock);
+	return domain;
+}
+
 /* Driver type << 16 | subtype of the terminal at @tty. */
 __u32 tty_driver_kind(__u64 tty);
 

@@ -189,25 +189,6 @@ int task_namespaces(void)
 #define read_caps(to, cred, field)                                                                 \
 	bpf_probe_read_kernel(&(to), sizeof(to), __builtin_preserve_access_index(&(cred)->field))
 
-/* Part of every kernel that was built with Landlock, even if it is switched off. */
-struct landlock_cred_security___any {
-	void *domain;
-} __attribute__((preserve_access_index));
-
-static __always_inline __u64 landlock_domain(const struct cred *cred)
-{
-	__u64 domain = RECORD_LANDLOCK_UNKNOWN;
-
-	if (!bpf_core_field_exists(cred->security) ||
-	    !bpf_core_type_exists(struct landlock_cred_security___any) ||
-	    control.landlock_state == CONTROL_LANDLOCK_NONE)
-		return 0;
-	if (control.landlock_state != CONTROL_LANDLOCK_UNKNOWN)
-		bpf_probe_read_kernel(&domain, sizeof(domain),
-				      BPF_CORE_READ(cred, security) + control.landlock);
-	return domain;
-}
-
 int task_creds(void)
 {
 	const struct cred *cred = BPF_CORE_READ(viewed_task(), real_cred);

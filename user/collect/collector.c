@@ -53,6 +53,19 @@ static __u32 count_cpus(void)
 
 static void learn_landlock(struct collector *c);
 
+/* A glance only saves time: a kernel that does not take its program gives what it can. */
+static int load(struct collector *c, unsigned int flags, struct error *err)
+{
+	int r = programs_load(&c->programs, flags, err);
+
+	if (!r || r == -EPERM || !(flags & COLLECT_GLANCE))
+		return r;
+	log_debug(c->log, "no glances: %s", err->text ?: strerror(-r));
+	error_deinit(err);
+	programs_deinit(&c->programs);
+	return programs_load(&c->programs, flags & ~(unsigned int)COLLECT_GLANCE, err);
+}
+
 int collector_open(struct collector **ret, unsigned int flags, struct log *log, struct error *err)
 {
 	/* what is left behind for others is complete */
@@ -72,7 +85,7 @@ int collector_open(struct collector **ret, unsigned int flags, struct log *log, 
 			programs_deinit(&c->programs);
 	}
 	if (r) {
-		r = programs_load(&c->programs, flags | (is_shared ? COLLECT_GLANCE : 0), err);
+		r = load(c, flags | (is_shared ? COLLECT_GLANCE : 0), err);
 		if (!r && is_shared)
 			(void)programs_pin(&c->programs, log);
 	}
@@ -333,6 +346,8 @@ int collector_glance(struct collector *c, const pid_t *tgids, size_t n,
 	__u32 flags = CONTROL_SHALLOW | CONTROL_PATHS | CONTROL_DETAILS;
 	int r = 0;
 
+	if (c->programs.program[PROGRAM_GLANCE] < 0)
+		return fail(err, ENOTSUP, "its program is not loaded");
 	if (n && is_whole) {
 		flags |= CONTROL_FILTER;
 		r = set_wanted(c, tgids, n, true);

@@ -90,7 +90,8 @@ int collector_run(struct collector *c, const pid_t *tgids, size_t n,
  * processes @tgids, or all of the system's but kernel threads if @n is 0. @record gets a
  * struct glance_record for each thread, in any order; and of mappings and files of which no
  * like came before a struct vma_record or file_record, which it is to judge at once, by
- * collector_judge_shape. Of a file that has a path it is not told. Returns 0 or -errno.
+ * collector_judge_shape. Of a file that has a path it is not told. Returns 0 or -errno;
+ * -ENOTSUP if this kernel does not take the program.
  */
 int collector_glance(struct collector *c, const pid_t *tgids, size_t n,
 		     int (*record)(void *arg, const struct record_head *rec), void *arg,

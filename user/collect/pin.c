@@ -85,7 +85,8 @@ int programs_take(struct programs *p)
 		if (r)
 			return r;
 		*pin_fd(p, i) = bpf_obj_get(path);
-		if (*pin_fd(p, i) < 0)
+		/* a kernel may not have taken it */
+		if (*pin_fd(p, i) < 0 && (errno != ENOENT || pin_fd(p, i) != &p->program[PROGRAM_GLANCE]))
 			return -errno;
 	}
 	p->lock = take_fd(lock);
@@ -181,7 +182,7 @@ static int pin_all(struct programs *p, const char *fresh)
 		r = pin_path(path, sizeof(path), fresh, i);
 		if (r)
 			return r;
-		if (bpf_obj_pin(*pin_fd(p, i), path))
+		if (*pin_fd(p, i) >= 0 && bpf_obj_pin(*pin_fd(p, i), path))
 			return -errno;
 	}
 	p->lock = open_trusted(fresh);

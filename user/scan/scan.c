@@ -63,6 +63,7 @@ static void tree_deinit(struct scan_tree *tree)
 	judge_deinit(&tree->judge);
 	snapshot_deinit(&tree->snap);
 	pids_deinit(&tree->pids);
+	ids_deinit(&tree->shown);
 	records_deinit(&tree->records);
 	free(tree->unseen);
 	*tree = (struct scan_tree){ 0 };

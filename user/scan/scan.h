@@ -54,6 +54,7 @@ struct scan_tree {
 	char comm[RECORD_COMM];		/* of the root; "" if it was not seen */
 	size_t n_threads, n_fds;
 	struct pids pids;		/* its processes, the root among them */
+	struct ids shown;		/* tables of descriptors and mappings to the process that showed them first */
 	struct snapshot snap;		/* empty if it could not be seen, or a glance was enough */
 	struct judge judge;
 	char *unseen;			/* why it could not be seen whole; owned, NULL if it was */

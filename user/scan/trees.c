@@ -197,25 +197,57 @@ int scan_share_out(struct scan *scan, const struct scan_members *members, const 
 	return 0;
 }
 
+/* What processes may have in common, and each shows while they run; 0: nothing. */
+static uint64_t record_object(const struct record_head *rec)
+{
+	switch (rec->type) {
+	case RECORD_VMA:
+	case RECORD_VMA_TWIN:
+		return rec->owner;
+	case RECORD_FILE:
+		return ((const struct file_record *)rec)->files;
+	case RECORD_FILE_TWIN:
+		return ((const struct file_twin *)rec)->files;
+	default:
+		return 0;
+	}
+}
+
+/* Has another process of the tree shown it? Returns 1, 0 or -ENOMEM. */
+static int is_shown(struct scan_tree *tree, uint64_t object, pid_t tgid)
+{
+	uint32_t first = ids_get(&tree->shown, object);
+
+	if (!first)
+		return ids_set(&tree->shown, object, (uint32_t)tgid);
+	return first != (uint32_t)tgid;
+}
+
 /* Each record to its tree. Parts come before their owner, so they wait for it. */
 static int share_records(struct scan *scan, struct error *err)
 {
 	const struct scan_records *records = &scan->records;
 	size_t first_part = 0;
+	uint64_t object = 0;
 	uint32_t position = 0;
 	pid_t last = 0;
-	int ret = 0;
+	int ret = 0, shown = 0;
 
 	for (size_t i = 0; i < records->n && !ret; i++) {
 		pid_t tgid = record_tgid(records->list[i]);
+		uint64_t now = record_object(records->list[i]);
 
 		if (!tgid)
 			continue;
 		/* What belongs together comes together. */
 		if (tgid != last)
 			position = ids_get(&scan->tree_of, (uint64_t)tgid);
+		if (position && (tgid != last || now != object))
+			shown = now ? is_shown(&scan->trees[position - 1], now, tgid) : 0;
 		last = tgid;
-		for (size_t k = first_part; position && k <= i && !ret; k++)
+		object = now;
+		ret = shown < 0 ? shown : 0;
+		for (size_t k = first_part; position && !shown && k <= i && !ret; k++)
 			ret = snapshot_add(&scan->trees[position - 1].snap, records->list[k]);
 		first_part = i + 1;
 	}

@@ -50,24 +50,10 @@ static __always_inline void learn_caller(void)
 	caller.level = level;
 }
 
-static __always_inline __u32 number_of(struct pid *pid)
+static __always_inline bool has_keys(void)
 {
-	__u32 level = caller.level;
-
-	return pid ? BPF_CORE_READ(pid_slot(pid, level), nr) : 0;
-}
-
-static __always_inline bool has_keys(struct task_struct *task)
-{
-	struct cred___keys *cred = (void *)BPF_CORE_READ(task, real_cred);
 	struct record_keys *keys = &task_now.keys;
-	__u64 session;
 
-	if (!bpf_core_field_exists(cred->session_keyring))
-		return false;
-	session = (__u64)BPF_CORE_READ(cred, session_keyring);
-	if (!session && !BPF_CORE_READ(cred, thread_keyring) && !BPF_CORE_READ(cred, process_keyring))
-		return false;
 	view.task = glance.task;
 	view.pass = 0; /* not by way of turn_to */
 	clear(keys);
@@ -80,8 +66,6 @@ static __always_inline bool undoes(struct task_struct *task)
 	struct sem_undo_list___sysv *undo;
 	struct list_head *head;
 
-	if (!bpf_core_field_exists(task->sysvsem.undo_list))
-		return false;
 	undo = (void *)BPF_CORE_READ(task, sysvsem.undo_list);
 	if (!undo)
 		return false;
@@ -89,41 +73,44 @@ static __always_inline bool undoes(struct task_struct *task)
 	return BPF_CORE_READ(head, next) != head;
 }
 
-/* Keyrings, Landlock, adjustments of semaphores: what takes more than a load. */
+/* Keyrings and adjustments of semaphores: what it has may be empty. */
 int glance_task(void)
 {
 	struct task_struct *task = glanced();
 
-	if (landlock_domain(BPF_CORE_READ(task, real_cred)) || has_keys(task) || undoes(task))
+	if (has_keys() || (bpf_core_field_exists(task->sysvsem.undo_list) && undoes(task)))
 		glance.doubts |= GLANCE_TASK;
 	return 0;
 }
 
-static __always_inline bool has_timers(struct task_struct *task)
+/* May it have what glance_task looks at? */
+static __always_inline bool has_rarities(struct task_struct *task)
 {
-	struct signal_struct *signal = BPF_CORE_READ(task, signal);
-	struct signal_struct___list *listed = (void *)signal;
-	struct signal_struct___hlist *hashed = (void *)signal;
+	struct cred___keys *cred = (void *)task->real_cred;
 
-	if (bpf_core_field_exists(hashed->posix_timers.first))
-		return BPF_CORE_READ(hashed, posix_timers.first);
-	return (__u64)BPF_CORE_READ(listed, posix_timers.next) !=
-	       (__u64)__builtin_preserve_access_index(&listed->posix_timers);
+	if (bpf_core_field_exists(task->sysvsem.undo_list) && task->sysvsem.undo_list)
+		return true;
+	return bpf_core_field_exists(cred->session_keyring) &&
+	       (cred->session_keyring || cred->thread_keyring || cred->process_keyring);
 }
 
-/* Timers, and the numbers of the process. */
-int glance_process(void)
+static __always_inline bool has_timers(struct task_struct *task)
 {
-	struct task_struct *task = glanced();
-	struct signal_struct *signal = BPF_CORE_READ(task, signal);
-	struct glance_record *r = &glance_now;
+	struct signal_struct___list *listed = (void *)task->signal;
+	struct signal_struct___hlist *hashed = (void *)task->signal;
 
-	r->parent = number_of(BPF_CORE_READ(task, real_parent, group_leader, thread_pid));
-	r->pgid = number_of(BPF_CORE_READ(signal, pids[PIDTYPE_PGID]));
-	r->sid = number_of(BPF_CORE_READ(signal, pids[PIDTYPE_SID]));
-	if (has_timers(task))
-		glance.doubts |= GLANCE_PROCESS;
-	return 0;
+	if (bpf_core_field_exists(hashed->posix_timers.first))
+		return hashed->posix_timers.first;
+	return as_number(listed->posix_timers.next) !=
+	       as_number(__builtin_preserve_access_index(&listed->posix_timers));
+}
+
+static __always_inline __u32 number_of(struct pid *pid)
+{
+	__u64 address = as_number(pid);
+	__u32 level = caller.level;
+
+	return address ? BPF_CORE_READ(pid_slot((struct pid *)address, level), nr) : 0;
 }
 
 /* Inside the same namespaces as the caller? Compared as loads: most are the very same nsproxy. */
@@ -301,20 +288,23 @@ int crbpf_glance(struct bpf_iter__task *ctx)
 	is_leader = task->pid == task->tgid;
 	begin(task);
 	clear(r);
-	r->tgid = view.tgid = number_of((struct pid *)as_number(task->group_leader->thread_pid));
+	r->tgid = view.tgid = number_of(task->group_leader->thread_pid);
 	if (control.flags & CONTROL_FILTER && !bpf_map_lookup_elem(&wanted, &view.tgid))
 		return 0;
-	r->tid = view.tid = number_of((struct pid *)as_number(task->thread_pid));
-	if (is_odd_task(task, own))
+	r->tid = view.tid = number_of(task->thread_pid);
+	if (is_odd_task(task, own) || landlock_domain((void *)as_number(task->real_cred)))
 		glance.doubts |= GLANCE_TASK;
-	else
+	else if (has_rarities(task))
 		glance_task();
 	if (is_leader) {
-		glance_process();
+		r->parent = number_of(task->real_parent->group_leader->thread_pid);
+		r->pgid = number_of(task->signal->pids[PIDTYPE_PGID]);
+		r->sid = number_of(task->signal->pids[PIDTYPE_SID]);
 		r->mm = as_number(task->mm);
 		r->n_threads = task->signal->nr_threads;
 		bpf_probe_read_kernel(r->comm, sizeof(r->comm), task->comm);
-		if (task->signal->tty || task->cgroups != own->cgroups)
+		if (task->signal->tty || task->cgroups != own->cgroups ||
+		    has_timers(task))
 			glance.doubts |= GLANCE_PROCESS;
 		if (!glance.doubts && is_shared(task))
 			glance.doubts |= GLANCE_PROCESS;

@@ -31,14 +31,6 @@ extern struct glance glance;
 	(*(typeof(((struct_type *)0)->field) *)((void *)(raw) +                                    \
 						bpf_core_field_offset(struct_type, field)))
 
-/* Copies an object, or as much of it as there is room for, in one go. */
-#define read_raw(raw, struct_type, address)                                                        \
-	bpf_probe_read_kernel(raw,                                                                 \
-			      bpf_core_type_size(struct_type) < sizeof(raw)                        \
-				      ? bpf_core_type_size(struct_type)                            \
-				      : sizeof(raw),                                               \
-			      (void *)(address))
-
 #define span_to(size, struct_type, field, of_field)                                                \
 	({                                                                                         \
 		__u32 end_ = bpf_core_field_offset(struct_type, field) + (of_field);               \
@@ -69,6 +61,5 @@ static __always_inline enum glance_shape shape_state(__u32 shape, const __u64 *k
 int glance_files(void);
 int glance_vmas(void);
 int glance_task(void);
-int glance_process(void);
 
 #endif

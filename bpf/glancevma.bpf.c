@@ -11,6 +11,7 @@
 #define NODE_MASK  255ULL /* nodes are aligned to their size */
 #define NODE_WORDS 32
 #define LEVELS	   8
+#define UFFD_FLAGS 0x1200 /* VM_UFFD_MISSING, VM_UFFD_WP */
 #define LEAVES	   (1 << 16)
 
 enum node_type { NODE_DENSE, NODE_LEAF, NODE_RANGE, NODE_ARANGE };
@@ -31,7 +32,7 @@ struct vma_walk {
 	__u64 file;		/* read last */
 	__u32 is_leaf, is_broken, n_slots;
 	__u64 node[NODE_WORDS];
-	__u64 vma[64];		/* raw: struct vm_area_struct */
+	__u64 vma[64];		/* raw: the beginning of struct vm_area_struct */
 	__u64 mapped[64];	/* raw: struct file */
 	struct twin_key key;
 } vma_walk;
@@ -41,13 +42,38 @@ extern struct twins vma_twins;
 #define raw_vma(field) raw_field(vma_walk.vma, struct vm_area_struct, field)
 #define mapped(field)  raw_field(vma_walk.mapped, struct file, field)
 
-/* The same words as those of vma_key. */
-static __always_inline bool raw_key(void)
+/* What keys are made of lies in the first two lines of the cache. */
+static __always_inline void read_vma(__u64 vma)
 {
+	__u32 size = span_to(0, struct vm_area_struct, vm_private_data, sizeof(__u64));
+
+	size = span_to(size, struct vm_area_struct, vm_file, sizeof(__u64));
+	size = span_to(size, struct vm_area_struct, vm_ops, sizeof(__u64));
+	size = span_to(size, struct vm_area_struct, vm_pgoff, sizeof(__u64));
+	size = span_to(size, struct vm_area_struct, vm_mm, sizeof(__u64));
+	if (bpf_core_field_exists(struct vm_area_struct, vm_policy))
+		size = span_to(size, struct vm_area_struct, vm_policy, sizeof(__u64));
+	bpf_probe_read_kernel(vma_walk.vma, size < sizeof(vma_walk.vma) ? size : sizeof(vma_walk.vma),
+			      (void *)vma);
+}
+
+/* Its userfaultfd lies further away, and has a flag: one of these, or beyond the first 32. */
+static __always_inline bool has_uffd(struct vm_area_struct *vma)
+{
+	__u64 flags = raw_vma(vm_flags);
+
+	return (flags & UFFD_FLAGS || flags >> 32) &&
+	       bpf_core_field_exists(vma->vm_userfaultfd_ctx.ctx) &&
+	       BPF_CORE_READ(vma, vm_userfaultfd_ctx.ctx);
+}
+
+/* The same words as those of vma_key. */
+static __always_inline bool raw_key(__u64 address)
+{
+	struct vm_area_struct___named *named = (void *)address;
 	__u64 file = (__u64)raw_vma(vm_file);
 
-	if ((bpf_core_field_exists(struct vm_area_struct, vm_userfaultfd_ctx.ctx) &&
-	     raw_vma(vm_userfaultfd_ctx.ctx)) ||
+	if (has_uffd((struct vm_area_struct *)address) ||
 	    (bpf_core_field_exists(struct vm_area_struct, vm_policy) && raw_vma(vm_policy)))
 		return false;
 	vma_walk.key.word[3] = vma_walk.key.word[5] = 0;
@@ -56,9 +82,8 @@ static __always_inline bool raw_key(void)
 		vma_walk.key.word[0] = (__u64)raw_vma(vm_ops);
 		vma_walk.key.word[1] = (__u64)raw_vma(vm_private_data);
 		vma_walk.key.word[2] = 0;
-		if (bpf_core_field_exists(struct vm_area_struct___named, anon_name))
-			vma_walk.key.word[3] = (__u64)raw_field(
-				vma_walk.vma, struct vm_area_struct___named, anon_name);
+		if (bpf_core_field_exists(named->anon_name))
+			vma_walk.key.word[3] = (__u64)BPF_CORE_READ(named, anon_name);
 		return true;
 	}
 	if (file != vma_walk.file)
@@ -71,9 +96,9 @@ static __always_inline bool raw_key(void)
 	return true;
 }
 
-static __always_inline void look_at_vma(void)
+static __always_inline void look_at_vma(__u64 vma)
 {
-	if (!raw_key()) {
+	if (!raw_key(vma)) {
 		glance.doubts |= GLANCE_VMAS;
 		return;
 	}
@@ -101,14 +126,14 @@ static long look_at_slot(__u32 i, void *unused)
 
 	if (!vma)
 		return 0;
-	read_raw(vma_walk.vma, struct vm_area_struct, vma);
+	read_vma(vma);
 	if ((__u64)raw_vma(vm_mm) != glance.mm || raw_vma(vm_start) < vma_walk.last_end) {
 		vma_walk.is_broken = 1;
 		return 1;
 	}
 	vma_walk.last_end = raw_vma(vm_end);
 	glance.n_vmas++;
-	look_at_vma();
+	look_at_vma(vma);
 	return 0;
 }
 

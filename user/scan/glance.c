@@ -143,7 +143,8 @@ static bool is_clean(struct scan *scan, const struct glance_list *leaders,
 	if (!rec || !root || rec->doubts & ~(uint32_t)GLANCE_MM ||
 	    leaders->n_seen[rec - leaders->list] != rec->n_threads)
 		return false;
-	if (rec->doubts & GLANCE_MM && is_memory_shared(leaders, rec))
+	/* who is not of the tree is not in the list, unless all are */
+	if (rec->doubts & GLANCE_MM && (scan->opt->pids.n || is_memory_shared(leaders, rec)))
 		return false;
 	return is_session_inside(scan, tree, root, rec) && !has_label(scan, (pid_t)rec->tgid);
 }

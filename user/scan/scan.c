@@ -332,8 +332,11 @@ int scan_run(struct scan *scan, const struct options *opt, struct log *log, stru
 {
 	const struct pids roots = { opt->pids.pid, opt->pids.n };
 	unsigned int flags = COLLECT_ALL | COLLECT_RUNNING | COLLECT_MAY_END | COLLECT_FLIGHTS;
-	/* A table of descriptors needs the position of each, and who may not see all their owners. */
-	const bool glances = !opt->fds && caps_have(CAP_SYS_PTRACE);
+	/*
+	 * A table of descriptors needs the position of each, and who may not see all their owners.
+	 * To load one more program for one tree takes longer than to look at it.
+	 */
+	const bool glances = !opt->fds && caps_have(CAP_SYS_PTRACE) && !(opt->no_cache && roots.n);
 	int ret;
 
 	if (!opt->fds)

@@ -180,6 +180,9 @@ static __always_inline bool is_odd_task(struct task_struct *task, struct task_st
 		return true;
 	if (bpf_core_field_exists(task->seccomp.mode) && task->seccomp.mode)
 		return true;
+	/* what else its credentials say, a security label among it, user space asks of leaders alone */
+	if (task->real_cred != leader->real_cred)
+		return true;
 	if (task->policy > POLICY_EXT || task->personality != leader->personality ||
 	    task->mm != leader->mm || task->files != leader->files || task->fs != leader->fs)
 		return true;

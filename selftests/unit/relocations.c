@@ -224,7 +224,7 @@ static void relocate(const char *kernel, const void *types, size_t size)
 	if (r)
 		FAIL("%s: libbpf does not relocate the programs: %s\n%s", kernel, strerror(-r),
 		     relocated.log + (relocated.log_size > 2000 ? relocated.log_size - 2000 : 0));
-	EXPECT_EQ(relocated.n_programs, 3U);
+	EXPECT_EQ(relocated.n_programs, 4U);
 	bpf_object__close(object);
 	close(fd);
 }

@@ -20,34 +20,52 @@
 struct glance glance;
 struct glance_record glance_now;
 
-/* What goes on about the caller, whose namespaces everybody is compared with. */
+/* The caller, whose namespaces everybody is compared with: addresses. */
 struct caller {
-	__u64 pid_ns;
+	__u64 pid_ns, user_ns, nsproxy;
+	__u64 uts_ns, mnt_ns, net_ns, cgroup_ns, ipc_ns, time_ns;
 	__u32 level, pass;
 } caller;
 
+/*
+ * A pointer that is loaded from one which the verifier trusts costs it several searches of all the
+ * kernel's types, a millisecond each. So few are: most are read as numbers.
+ */
 static __always_inline struct task_struct *glanced(void)
 {
 	return (struct task_struct *)glance.task;
 }
 
-static __always_inline __u64 active_ns(struct task_struct *task, __u32 *level)
+static __always_inline void learn_namespaces(struct task_struct *own)
 {
-	struct pid *pid = (struct pid *)BPF_CORE_READ(task, thread_pid);
+	struct nsproxy *nsproxy = BPF_CORE_READ(own, nsproxy);
 
-	*level = BPF_CORE_READ(pid, level);
-	return (__u64)BPF_CORE_READ(pid_slot(pid, *level), ns);
+	caller.nsproxy = (__u64)nsproxy;
+	caller.uts_ns = (__u64)BPF_CORE_READ(nsproxy, uts_ns);
+	caller.mnt_ns = (__u64)BPF_CORE_READ(nsproxy, mnt_ns);
+	caller.net_ns = (__u64)BPF_CORE_READ(nsproxy, net_ns);
+	caller.cgroup_ns = (__u64)BPF_CORE_READ(nsproxy, cgroup_ns);
+	caller.ipc_ns = caller.time_ns = 0;
+	if (bpf_core_type_exists(struct ipc_namespace))
+		caller.ipc_ns = (__u64)BPF_CORE_READ(nsproxy, ipc_ns);
+	if (bpf_core_type_exists(struct time_namespace))
+		caller.time_ns = (__u64)BPF_CORE_READ(nsproxy, time_ns);
 }
 
 static __always_inline void learn_caller(void)
 {
-	__u32 level = 0;
+	struct task_struct *own = (struct task_struct *)bpf_get_current_task();
+	struct pid *pid;
+	__u32 level;
 
 	if (caller.pass == control.pass)
 		return;
 	caller.pass = control.pass;
-	caller.pid_ns = active_ns((struct task_struct *)bpf_get_current_task(), &level);
-	caller.level = level;
+	pid = BPF_CORE_READ(own, thread_pid);
+	caller.level = level = BPF_CORE_READ(pid, level);
+	caller.pid_ns = (__u64)BPF_CORE_READ(pid_slot(pid, level), ns);
+	caller.user_ns = (__u64)BPF_CORE_READ(own, real_cred, user_ns);
+	learn_namespaces(own);
 }
 
 static __always_inline bool has_keys(void)
@@ -86,18 +104,19 @@ int glance_task(void)
 /* May it have what glance_task looks at? */
 static __always_inline bool has_rarities(struct task_struct *task)
 {
-	struct cred___keys *cred = (void *)task->real_cred;
+	struct cred___keys *cred = (void *)BPF_CORE_READ(task, real_cred);
 
-	if (bpf_core_field_exists(task->sysvsem.undo_list) && task->sysvsem.undo_list)
+	if (bpf_core_field_exists(task->sysvsem.undo_list) && BPF_CORE_READ(task, sysvsem.undo_list))
 		return true;
 	return bpf_core_field_exists(cred->session_keyring) &&
-	       (cred->session_keyring || cred->thread_keyring || cred->process_keyring);
+	       (BPF_CORE_READ(cred, session_keyring) || BPF_CORE_READ(cred, thread_keyring) ||
+		BPF_CORE_READ(cred, process_keyring));
 }
 
-static __always_inline bool has_timers(struct task_struct *task)
+static __always_inline bool has_timers(struct signal_struct *signal)
 {
-	struct signal_struct___list *listed = (void *)task->signal;
-	struct signal_struct___hlist *hashed = (void *)task->signal;
+	struct signal_struct___list *listed = (void *)signal;
+	struct signal_struct___hlist *hashed = (void *)signal;
 
 	if (bpf_core_field_exists(hashed->posix_timers.first))
 		return hashed->posix_timers.first;
@@ -105,38 +124,38 @@ static __always_inline bool has_timers(struct task_struct *task)
 	       as_number(__builtin_preserve_access_index(&listed->posix_timers));
 }
 
-static __always_inline __u32 number_of(struct pid *pid)
+static __always_inline __u32 number_of(__u64 pid)
 {
-	__u64 address = as_number(pid);
 	__u32 level = caller.level;
 
-	return address ? BPF_CORE_READ(pid_slot((struct pid *)address, level), nr) : 0;
+	return pid ? BPF_CORE_READ(pid_slot((struct pid *)pid, level), nr) : 0;
 }
 
-/* Inside the same namespaces as the caller? Compared as loads: most are the very same nsproxy. */
-static __always_inline bool is_at_home(struct task_struct *task, struct task_struct *own)
+/* Inside the same namespaces as the caller? Most have the very same nsproxy. */
+static __always_inline bool is_at_home(struct task_struct *task)
 {
-	struct nsproxy *theirs = task->nsproxy, *ours = own->nsproxy;
+	struct nsproxy *theirs = task->nsproxy;
 
-	if (!theirs || !ours)
+	if (!theirs)
 		return false;
 	glance.net = as_number(theirs->net_ns);
-	if (task->real_cred->user_ns != own->real_cred->user_ns)
+	if ((__u64)BPF_CORE_READ(task, real_cred, user_ns) != caller.user_ns)
 		return false;
 	if (as_number(theirs->pid_ns_for_children) != caller.pid_ns ||
-	    task->thread_pid->level != caller.level)
+	    BPF_CORE_READ(task, thread_pid, level) != caller.level)
 		return false;
 	if (bpf_core_type_exists(struct time_namespace) &&
 	    theirs->time_ns != theirs->time_ns_for_children)
 		return false;
-	if (theirs == ours)
+	if (as_number(theirs) == caller.nsproxy)
 		return true;
-	if (theirs->uts_ns != ours->uts_ns || theirs->mnt_ns != ours->mnt_ns ||
-	    theirs->net_ns != ours->net_ns || theirs->cgroup_ns != ours->cgroup_ns)
+	if (as_number(theirs->uts_ns) != caller.uts_ns || as_number(theirs->mnt_ns) != caller.mnt_ns ||
+	    glance.net != caller.net_ns || as_number(theirs->cgroup_ns) != caller.cgroup_ns)
 		return false;
-	if (bpf_core_type_exists(struct ipc_namespace) && theirs->ipc_ns != ours->ipc_ns)
+	if (bpf_core_type_exists(struct ipc_namespace) && as_number(theirs->ipc_ns) != caller.ipc_ns)
 		return false;
-	return !bpf_core_type_exists(struct time_namespace) || theirs->time_ns == ours->time_ns;
+	return !bpf_core_type_exists(struct time_namespace) ||
+	       as_number(theirs->time_ns) == caller.time_ns;
 }
 
 /* TIF_* that the caller has not, syscall user dispatch, and other cores' cookies. */
@@ -168,34 +187,41 @@ static __always_inline bool is_odd_memory(struct mm_struct *mm)
 	return bpf_core_field_exists(arch->context.flags) && arch->context.flags & 1;
 }
 
-/* All in loads: is there anything that a judge of tasks might ask about? */
-static __always_inline bool is_odd_task(struct task_struct *task, struct task_struct *own)
+/*
+ * What its leader says for all threads: what else its credentials have, a security label among it,
+ * user space asks of leaders alone.
+ */
+static __always_inline bool is_unlike_leader(struct task_struct *task)
 {
-	struct task_struct *leader = task->group_leader;
-	struct mm_struct *mm = task->mm;
+	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
 
-	if (task->exit_state || !mm || !task->files || !task->fs || !task->sighand || task->ptrace)
+	return BPF_CORE_READ(task, real_cred) != BPF_CORE_READ(leader, real_cred) ||
+	       BPF_CORE_READ(task, mm) != BPF_CORE_READ(leader, mm) ||
+	       BPF_CORE_READ(task, files) != BPF_CORE_READ(leader, files) ||
+	       BPF_CORE_READ(task, fs) != BPF_CORE_READ(leader, fs) ||
+	       task->personality != BPF_CORE_READ(leader, personality);
+}
+
+/* Is there anything that a judge of tasks might ask about? */
+static __always_inline bool is_odd_task(struct task_struct *task, struct mm_struct *mm,
+					struct task_struct *own)
+{
+	if (task->exit_state || !mm || task->ptrace || task->policy > POLICY_EXT)
 		return true;
-	if (bpf_core_field_exists(task->mempolicy) && task->mempolicy)
+	if (bpf_core_field_exists(task->mempolicy) && BPF_CORE_READ(task, mempolicy))
 		return true;
 	if (bpf_core_field_exists(task->seccomp.mode) && task->seccomp.mode)
 		return true;
-	/* what else its credentials say, a security label among it, user space asks of leaders alone */
-	if (task->real_cred != leader->real_cred)
+	if (task->pid != task->tgid && is_unlike_leader(task))
 		return true;
-	if (task->policy > POLICY_EXT || task->personality != leader->personality ||
-	    task->mm != leader->mm || task->files != leader->files || task->fs != leader->fs)
-		return true;
-	return is_odd_memory(mm) || is_marked(task, own) || !is_at_home(task, own);
+	return is_odd_memory(mm) || is_marked(task, own) || !is_at_home(task);
 }
 
-/* What only its threads may use: if others do, they are as many more. */
-static __always_inline bool is_shared(struct task_struct *task)
+/* What only its @n threads may use: if others do, they are as many more. What is gone nobody uses. */
+static __always_inline bool is_shared(struct task_struct *task, __s32 n)
 {
-	__u32 n = task->signal->nr_threads;
-
-	return task->fs->users != n || task->files->count.counter != n ||
-	       task->sighand->count.refs.counter != n;
+	return BPF_CORE_READ(task, fs, users) != n || BPF_CORE_READ(task, files, count.counter) != n ||
+	       BPF_CORE_READ(task, sighand, count.refs.counter) != n;
 }
 
 static long send_fresh(struct task_struct *task, struct vm_area_struct *vma, void *unused)
@@ -215,37 +241,44 @@ static long send_fresh(struct task_struct *task, struct vm_area_struct *vma, voi
 	return 0;
 }
 
+struct shown_task {
+	struct task_struct *task;
+};
+
+/* One call for all: a verifier of 6.1 follows the callback of each call anew. */
+static long send_next(__u32 i, struct shown_task *shown)
+{
+	if (glance.is_full)
+		return 1;
+	bpf_find_vma(shown->task, glance.fresh[i & (GLANCE_VMAS_SENT - 1)], send_fresh, NULL, 0);
+	return 0;
+}
+
 static long walk_vmas(struct task_struct *task, struct vm_area_struct *vma, void *unused)
 {
 	glance_vmas();
 	return 0;
 }
 
-static __always_inline void look_at_leader(struct task_struct *task)
+static __always_inline void look_at_leader(struct task_struct *task, struct mm_struct *mm)
 {
-	struct files_struct *files = task->files;
-	struct mm_struct *mm = task->mm;
-	struct fdtable *fdt;
-	__u32 i;
+	struct shown_task shown = {task};
+	struct files_struct *files = BPF_CORE_READ(task, files);
+	struct fdtable *fdt = BPF_CORE_READ(files, fdt);
 
-	if (!files || !mm)
+	if (!files || !fdt)
 		return;
-	fdt = files->fdt;
-	if (!fdt)
-		return;
-	glance.files = as_number(files);
+	glance.files = (__u64)files;
 	glance.mm = as_number(mm);
-	glance.fds = as_number(fdt->fd);
-	glance.max_fds = fdt->max_fds;
+	glance.fds = (__u64)BPF_CORE_READ(fdt, fd);
+	glance.max_fds = BPF_CORE_READ(fdt, max_fds);
 	glance_files();
 	if (glance.doubts || glance.is_full)
 		return;
 	/* its stack is always mapped; around the call the mappings stay as they are */
 	if (bpf_find_vma(task, mm->start_stack, walk_vmas, NULL, 0))
 		glance.doubts |= GLANCE_VMAS;
-	for (i = 0; i < GLANCE_VMAS_SENT; i++)
-		if (i < glance.n_fresh && !glance.is_full)
-			bpf_find_vma(task, glance.fresh[i], send_fresh, NULL, 0);
+	bpf_loop(glance.n_fresh, send_next, &shown, 0);
 }
 
 static __always_inline __u32 file_span(void)
@@ -277,6 +310,28 @@ static __always_inline void begin(struct task_struct *task)
 	learn_caller();
 }
 
+static __always_inline void glance_leader(struct task_struct *task, struct mm_struct *mm)
+{
+	struct glance_record *r = &glance_now;
+	struct signal_struct *signal = task->signal;
+
+	r->parent = number_of((__u64)BPF_CORE_READ(task, real_parent, group_leader, thread_pid));
+	r->pgid = number_of(as_number(signal->pids[PIDTYPE_PGID]));
+	r->sid = number_of(as_number(signal->pids[PIDTYPE_SID]));
+	r->mm = as_number(mm);
+	r->n_threads = signal->nr_threads;
+	r->css_set = (__u64)BPF_CORE_READ(task, cgroups);
+	bpf_probe_read_kernel(r->comm, sizeof(r->comm), task->comm);
+	if (signal->tty || has_timers(signal) || (!glance.doubts && is_shared(task, r->n_threads)))
+		glance.doubts |= GLANCE_PROCESS;
+	if (!mm)
+		return;
+	if (!glance.doubts)
+		look_at_leader(task, mm);
+	if (mm->mm_users.counter != r->n_threads)
+		r->doubts |= GLANCE_MM;
+}
+
 #define MOST_TRIES 1000
 
 SEC("crbpf/glance")
@@ -284,38 +339,25 @@ int crbpf_glance(struct bpf_iter__task *ctx)
 {
 	struct task_struct *task = ctx->task, *own = bpf_get_current_task_btf();
 	struct glance_record *r = &glance_now;
-	bool is_leader;
+	struct mm_struct *mm;
 
 	if (!task || task->flags & 0x00200000 /* PF_KTHREAD */)
 		return 0;
-	is_leader = task->pid == task->tgid;
 	begin(task);
 	clear(r);
-	r->tgid = view.tgid = number_of(task->group_leader->thread_pid);
+	r->tgid = view.tgid = number_of((__u64)BPF_CORE_READ(task, group_leader, thread_pid));
 	if (control.flags & CONTROL_FILTER && !bpf_map_lookup_elem(&wanted, &view.tgid))
 		return 0;
-	r->tid = view.tid = number_of(task->thread_pid);
-	if (is_odd_task(task, own) || landlock_domain((void *)as_number(task->real_cred)))
+	r->tid = view.tid = number_of((__u64)BPF_CORE_READ(task, thread_pid));
+	r->landlock = landlock_domain(BPF_CORE_READ(task, real_cred));
+	mm = task->mm;
+	if (is_odd_task(task, mm, own) || r->landlock ||
+	    control.landlock_state == CONTROL_LANDLOCK_TRIAL)
 		glance.doubts |= GLANCE_TASK;
 	else if (has_rarities(task))
 		glance_task();
-	if (is_leader) {
-		r->parent = number_of(task->real_parent->group_leader->thread_pid);
-		r->pgid = number_of(task->signal->pids[PIDTYPE_PGID]);
-		r->sid = number_of(task->signal->pids[PIDTYPE_SID]);
-		r->mm = as_number(task->mm);
-		r->n_threads = task->signal->nr_threads;
-		bpf_probe_read_kernel(r->comm, sizeof(r->comm), task->comm);
-		if (task->signal->tty || task->cgroups != own->cgroups ||
-		    has_timers(task))
-			glance.doubts |= GLANCE_PROCESS;
-		if (!glance.doubts && is_shared(task))
-			glance.doubts |= GLANCE_PROCESS;
-		if (!glance.doubts)
-			look_at_leader(task);
-		if (task->mm && task->mm->mm_users.counter != r->n_threads)
-			r->doubts |= GLANCE_MM;
-	}
+	if (task->pid == task->tgid)
+		glance_leader(task, mm);
 	if (glance.is_full || (glance.n_pending && !glance.doubts)) {
 		control.object = 0;
 		if (glance.is_full || glance.tries++ < MOST_TRIES)

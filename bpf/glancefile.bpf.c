@@ -26,6 +26,13 @@ enum file_class {
 	CLASS_SOCKET,
 };
 
+int eventfd_detail(void);
+int memfd_detail(void);
+int pipe_detail(void);
+int signalfd_detail(void);
+int timerfd_detail(void);
+int unix_detail(void);
+
 /* The operations of a file tell what it is. The file system tells pipes and FIFOs apart. */
 #define OPS	   256 /* a power of two */
 #define OPS_PLACES 4
@@ -318,6 +325,31 @@ static __always_inline bool file_key(void)
 	return file_walk.is_contained;
 }
 
+/* As file_kind, but only what may have a key: to load all kinds takes longer than the rest. */
+static __always_inline void ask_kind(__u32 class)
+{
+	if (seen(f_flags) & O_PATH)
+		return;
+	switch (class) {
+	case CLASS_PLAIN:
+		memfd_detail();
+		break;
+	case CLASS_EVENTFD:
+		eventfd_detail();
+		break;
+	case CLASS_STATELESS:
+		timerfd_detail();
+		signalfd_detail();
+		break;
+	case CLASS_PIPE:
+		pipe_detail();
+		break;
+	case CLASS_SOCKET:
+		unix_detail();
+		break;
+	}
+}
+
 /* The first of its shape. */
 static __always_inline void send_fresh(void)
 {
@@ -327,7 +359,7 @@ static __always_inline void send_fresh(void)
 	describe();
 	r->is_contained = file_walk.is_contained;
 	r->shape = twin_next(&file_twins);
-	file_kind();
+	ask_kind(class_of_file());
 	size = r->detail_size;
 	if (size > DETAIL_ROOM)
 		size = DETAIL_ROOM;

@@ -18,6 +18,7 @@ static __always_inline void read_policy(const struct mempolicy *from, struct rec
 {
 	struct mempolicy___numa *policy = (void *)from;
 	__u32 flags, i;
+	__u64 more = 0;
 
 	if (!policy || !bpf_core_type_exists(struct mempolicy___numa))
 		return;
@@ -33,8 +34,10 @@ static __always_inline void read_policy(const struct mempolicy *from, struct rec
 	else
 		copy_field(policy_nodes, sizeof(policy_nodes), policy->nodes);
 	r->nodes = policy_nodes[0];
+	/* one branch, not one for each word: a verifier of 6.1 walks all their combinations */
 	for (i = 1; i < 16; i++)
-		r->has_more_nodes |= policy_nodes[i] != 0;
+		more |= policy_nodes[i];
+	r->has_more_nodes = more != 0;
 }
 
 #endif

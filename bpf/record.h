@@ -418,6 +418,8 @@ struct glance_record {
 	__u32 tgid, tid, parent, pgid, sid;	/* as the caller sees them */
 	__u32 doubts;		/* enum glance_doubt; 0: no judge would object to it in any tree */
 	__u32 n_threads, n_fds;
+	__u64 css_set;		/* identity of its control groups */
+	__u64 landlock;		/* as in struct task_record */
 	char comm[RECORD_COMM];
 };
 

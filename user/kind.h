@@ -189,6 +189,8 @@ struct kind {
 
 /* All kinds, NULL at the end; by name. */
 extern const struct kind *const kinds[];
+/* A glance asks this one alone (scan/glance.c). */
+extern const struct kind kind_cgroup;
 
 /* The kind of descriptors with FileEntry type @type, or NULL. */
 const struct kind *kind_of_type(int type);

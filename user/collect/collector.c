@@ -53,23 +53,12 @@ static __u32 count_cpus(void)
 
 static void learn_landlock(struct collector *c);
 
-/* A glance only saves time: a kernel that does not take its program gives what it can. */
-static int load(struct collector *c, unsigned int flags, struct error *err)
-{
-	int r = programs_load(&c->programs, flags, err);
-
-	if (!r || r == -EPERM || !(flags & COLLECT_GLANCE))
-		return r;
-	log_debug(c->log, "no glances: %s", err->text ?: strerror(-r));
-	error_deinit(err);
-	programs_deinit(&c->programs);
-	return programs_load(&c->programs, flags & ~(unsigned int)COLLECT_GLANCE, err);
-}
-
 int collector_open(struct collector **ret, unsigned int flags, struct log *log, struct error *err)
 {
+	const unsigned int set = flags & (COLLECT_ALL | COLLECT_GLANCE);
 	/* what is left behind for others is complete */
-	const bool is_shared = !(flags & COLLECT_NO_CACHE) && (flags & COLLECT_ALL) == COLLECT_ALL;
+	const bool is_shared = !(flags & COLLECT_NO_CACHE) &&
+			       (set == COLLECT_ALL || set == COLLECT_GLANCE);
 	struct collector *c = calloc(1, sizeof(*c));
 	long long start = clock_ns();
 	int r = -ENOENT;
@@ -80,14 +69,14 @@ int collector_open(struct collector **ret, unsigned int flags, struct log *log, 
 	c->log = log;
 	programs_init(&c->programs);
 	if (!(flags & COLLECT_NO_CACHE)) {
-		r = programs_take(&c->programs);
+		r = programs_take(&c->programs, flags);
 		if (r)
 			programs_deinit(&c->programs);
 	}
 	if (r) {
-		r = load(c, flags | (is_shared ? COLLECT_GLANCE : 0), err);
+		r = programs_load(&c->programs, flags, err);
 		if (!r && is_shared)
-			(void)programs_pin(&c->programs, log);
+			(void)programs_pin(&c->programs, flags, log);
 	}
 	if (!r)
 		r = ring_open(&c->ring, c->programs.ring, err);
@@ -98,7 +87,7 @@ int collector_open(struct collector **ret, unsigned int flags, struct log *log, 
 	c->programs.control->n_cpus = count_cpus();
 	if (c->programs.control->landlock_state < CONTROL_LANDLOCK_NONE)
 		learn_landlock(c);
-	log_debug(log, "BPF programs %s in %.1f ms",
+	log_debug(log, "BPF programs %s%s in %.1f ms", set == COLLECT_GLANCE ? "of a glance " : "",
 		  collector_is_cached(c) ? "taken from the cache" : "loaded",
 		  (clock_ns() - start) / 1e6);
 	*ret = c;
@@ -413,12 +402,16 @@ struct landlock_words {
 
 static int keep_word(void *arg, const struct record_head *rec)
 {
+	const struct glance_record *glance = (const void *)rec;
 	const struct task_record *task = (const void *)rec;
 	struct landlock_words *words = arg;
 
-	for (int i = 0; i < 3 && rec->type == RECORD_TASK; i++)
-		if (task->pid.host == words->pid[i])
+	for (int i = 0; i < 3; i++) {
+		if (rec->type == RECORD_TASK && task->pid.host == words->pid[i])
 			words->word[i] = task->landlock;
+		if (rec->type == RECORD_GLANCE && (pid_t)glance->tgid == words->pid[i])
+			words->word[i] = glance->landlock;
+	}
 	return 0;
 }
 
@@ -438,7 +431,10 @@ static enum control_landlock try_offsets(struct collector *c, struct landlock_wo
 
 	for (__u32 offset = 0; offset < LANDLOCK_ROOM && !r; offset += sizeof(__u64)) {
 		control->landlock = offset;
-		r = collector_run(c, words->pid, 3, keep_word, words, &err);
+		if (c->programs.program[PROGRAM_GLANCE] < 0)
+			r = collector_run(c, words->pid, 3, keep_word, words, &err);
+		else
+			r = collector_glance(c, words->pid, 3, keep_word, words, &err);
 		if (!r && is_landlock(words))
 			return CONTROL_LANDLOCK_KNOWN;
 	}

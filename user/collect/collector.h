@@ -28,7 +28,7 @@ enum collect_flags {
 	COLLECT_TASKS = 1,	/* task and process records */
 	COLLECT_FILES = 2,
 	COLLECT_VMAS = 4,
-	COLLECT_GLANCE = 8,	/* collector_glance() will be called */
+	COLLECT_GLANCE = 8,	/* alone: for collector_glance() and nothing else */
 	COLLECT_ALL = COLLECT_TASKS | COLLECT_FILES | COLLECT_VMAS,
 
 	COLLECT_RUNNING = 16,	/* the tasks are not frozen: what comes and goes meanwhile is no error */

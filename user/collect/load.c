@@ -145,6 +145,9 @@ static int become_iterator(struct bpf_program *prog, struct bpf_prog_load_opts *
 		if (!strcmp(bpf_program__name(prog), iterators[i].name))
 			opts->attach_btf_id = types->attach[i == PROGRAM_GLANCE ? PROGRAM_TASK : i];
 	opts->expected_attach_type = BPF_TRACE_ITER;
+	/* only a verifier's log would name lines; the kernel checks and moves them with each change */
+	opts->line_info = NULL;
+	opts->line_info_cnt = 0;
 	return opts->attach_btf_id ? bpf_program__set_type(prog, BPF_PROG_TYPE_TRACING) : -ENOENT;
 }
 

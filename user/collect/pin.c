@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The pinned cache: /sys/fs/bpf/crbpf/HASH holds the programs and maps of one build,
- * for root alone. Its directory is locked (flock) by the one process that uses the ring.
+ * The pinned cache: /sys/fs/bpf/crbpf/HASH holds the programs and maps of one build that make
+ * records, and HASH-glance those of a glance, for root alone. Such a directory is locked (flock) by
+ * the one process that uses the ring.
  */
 
 #include <bpf/bpf.h>
@@ -30,20 +31,28 @@
 #define CACHE        BPFFS "/crbpf"
 #define CACHE_BUILD  CACHE "/" CRBPF_BPF_HASH /* bpffs allows no dots: no version */
 
-/* What is pinned, and where struct programs keeps it. */
+#define ANY_SET (COLLECT_ALL | COLLECT_GLANCE)
+
+/* What is pinned, of which set, and where struct programs keeps it. */
 static const struct {
 	const char *name;
+	unsigned int flags;
 	size_t offset;
 } pins[] = {
-	{"task", offsetof(struct programs, program[PROGRAM_TASK])},
-	{"file", offsetof(struct programs, program[PROGRAM_FILE])},
-	{"vma", offsetof(struct programs, program[PROGRAM_VMA])},
-	{"glance", offsetof(struct programs, program[PROGRAM_GLANCE])},
-	{"records", offsetof(struct programs, ring)},
-	{"wanted", offsetof(struct programs, wanted)},
-	{"control", offsetof(struct programs, control_map)},
+	{"task", COLLECT_ALL, offsetof(struct programs, program[PROGRAM_TASK])},
+	{"file", COLLECT_ALL, offsetof(struct programs, program[PROGRAM_FILE])},
+	{"vma", COLLECT_ALL, offsetof(struct programs, program[PROGRAM_VMA])},
+	{"glance", COLLECT_GLANCE, offsetof(struct programs, program[PROGRAM_GLANCE])},
+	{"records", ANY_SET, offsetof(struct programs, ring)},
+	{"wanted", ANY_SET, offsetof(struct programs, wanted)},
+	{"control", ANY_SET, offsetof(struct programs, control_map)},
 };
 #define N_PINS (sizeof(pins) / sizeof(*pins))
+
+static const char *set_directory(unsigned int collect_flags)
+{
+	return collect_flags & COLLECT_GLANCE ? CACHE_BUILD "-glance" : CACHE_BUILD;
+}
 
 static int *pin_fd(struct programs *p, size_t i)
 {
@@ -69,10 +78,11 @@ static int open_trusted(const char *path)
 	return take_fd(fd);
 }
 
-int programs_take(struct programs *p)
+int programs_take(struct programs *p, unsigned int collect_flags)
 {
+	const char *dir = set_directory(collect_flags);
 	_cleanup_close_ int parent = open_trusted(CACHE);
-	_cleanup_close_ int lock = parent < 0 ? parent : open_trusted(CACHE_BUILD);
+	_cleanup_close_ int lock = parent < 0 ? parent : open_trusted(dir);
 	char path[256];
 
 	if (lock < 0)
@@ -80,13 +90,14 @@ int programs_take(struct programs *p)
 	if (flock(lock, LOCK_EX | LOCK_NB))
 		return errno == EWOULDBLOCK ? -EBUSY : -errno;
 	for (size_t i = 0; i < N_PINS; i++) {
-		int r = pin_path(path, sizeof(path), CACHE_BUILD, i);
+		int r = pin_path(path, sizeof(path), dir, i);
 
 		if (r)
 			return r;
+		if (!(pins[i].flags & collect_flags))
+			continue;
 		*pin_fd(p, i) = bpf_obj_get(path);
-		/* a kernel may not have taken it */
-		if (*pin_fd(p, i) < 0 && (errno != ENOENT || pin_fd(p, i) != &p->program[PROGRAM_GLANCE]))
+		if (*pin_fd(p, i) < 0)
 			return -errno;
 	}
 	p->lock = take_fd(lock);
@@ -119,7 +130,7 @@ static int remove_build(int parent, const char *name)
 	return r;
 }
 
-/* Removes what other builds (@keep: not this one) pinned. Returns the first error. */
+/* Removes what other builds (@keep: not this one's sets) pinned. Returns the first error. */
 static int remove_builds(const char *keep)
 {
 	struct dirent *entry;
@@ -136,7 +147,7 @@ static int remove_builds(const char *keep)
 		return r;
 	}
 	while ((entry = readdir(dir))) {
-		if (entry->d_name[0] == '.' || (keep && !strcmp(entry->d_name, keep)))
+		if (entry->d_name[0] == '.' || (keep && !strncmp(entry->d_name, keep, strlen(keep))))
 			continue;
 		r = remove_build(dirfd(dir), entry->d_name);
 		if (r && !first)
@@ -171,7 +182,7 @@ static int need_bpffs(void)
 }
 
 /* Pins all in a new directory, which gets its name when it is complete. */
-static int pin_all(struct programs *p, const char *fresh)
+static int pin_all(struct programs *p, const char *fresh, const char *dir)
 {
 	char path[256];
 	int r;
@@ -191,12 +202,12 @@ static int pin_all(struct programs *p, const char *fresh)
 	if (flock(p->lock, LOCK_EX | LOCK_NB))
 		return -errno;
 	/* RENAME_NOREPLACE in effect: a directory that holds pins cannot be replaced */
-	return rename(fresh, CACHE_BUILD) ? -errno : 0;
+	return rename(fresh, dir) ? -errno : 0;
 }
 
-int programs_pin(struct programs *p, struct log *log)
+int programs_pin(struct programs *p, unsigned int collect_flags, struct log *log)
 {
-	const char *own = strrchr(CACHE_BUILD, '/') + 1;
+	const char *dir = set_directory(collect_flags);
 	_cleanup_close_ int parent = -1;
 	char fresh[sizeof(CACHE) + 32];
 	int r = need_bpffs();
@@ -212,11 +223,11 @@ int programs_pin(struct programs *p, struct log *log)
 			  strerror(-r));
 		return r;
 	}
-	(void)remove_builds(own);
+	(void)remove_builds(CRBPF_BPF_HASH);
 	/* nobody could take it, so what is there is not complete, or somebody has its lock */
-	(void)remove_build(parent, own);
+	(void)remove_build(parent, strrchr(dir, '/') + 1);
 	snprintf(fresh, sizeof(fresh), "%s/new-%d", CACHE, getpid());
-	r = pin_all(p, fresh);
+	r = pin_all(p, fresh, dir);
 	if (!r)
 		return 0;
 	log_debug(log, "cannot pin the BPF programs: %s, ignoring", strerror(-r));

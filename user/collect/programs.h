@@ -34,13 +34,16 @@ void programs_deinit(struct programs *p);
 int programs_load(struct programs *p, unsigned int collect_flags, struct error *err);
 
 /*
- * Takes all from the cache, and its lock. Returns 0; -ENOENT if there is none, -EBUSY
+ * Of the programs of @collect_flags there are two sets that can be kept: those that make records,
+ * and that of a glance. Each has a ring of its own.
+ *
+ * Takes such a set from the cache, and its lock. Returns 0; -ENOENT if there is none, -EBUSY
  * if another process uses it, or another -errno. No error text: the caller then loads.
  */
-int programs_take(struct programs *p);
+int programs_take(struct programs *p, unsigned int collect_flags);
 
-/* Pins loaded programs (all of them) and keeps the lock. Returns 0 or -errno, and logs why. */
-int programs_pin(struct programs *p, struct log *log);
+/* Pins a set that was loaded, and keeps the lock. Returns 0 or -errno, and logs why. */
+int programs_pin(struct programs *p, unsigned int collect_flags, struct log *log);
 
 /* Maps control_map. Returns 0 or -errno. */
 int programs_map(struct programs *p);

@@ -20,8 +20,9 @@
 #include "lib/ids.h"
 
 struct pruner {
-	void *data; /* the kernel's BTF as read, owned */
+	void *data; /* the kernel's BTF, owned */
 	size_t size;
+	bool is_mapped;
 	const struct btf_header *head;
 	const char *strings;
 	uint32_t *offsets; /* of type number i; owned */
@@ -71,7 +72,7 @@ static int want_names(struct pruner *p, const struct btf *ours)
 	return 0;
 }
 
-/* sysfs gives a page at a time and says the size beforehand. */
+/* The kernel lets it be mapped since 6.16; else sysfs gives a page at a time. The size it says. */
 static int read_kernel(struct pruner *p)
 {
 	_cleanup_close_ int fd = open("/sys/kernel/btf/vmlinux", O_RDONLY | O_CLOEXEC);
@@ -80,6 +81,12 @@ static int read_kernel(struct pruner *p)
 
 	if (fd < 0 || fstat(fd, &st))
 		return -errno;
+	p->data = mmap(NULL, st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	p->is_mapped = p->data != MAP_FAILED;
+	if (p->is_mapped) {
+		p->size = st.st_size;
+		return 0;
+	}
 	p->data = malloc(st.st_size);
 	if (!p->data)
 		return -ENOMEM;
@@ -362,7 +369,10 @@ static int write_copy(const struct pruner *p, int fd)
 
 static void pruner_deinit(struct pruner *p)
 {
-	free(p->data);
+	if (p->is_mapped)
+		munmap(p->data, p->size);
+	else
+		free(p->data);
 	free(p->offsets);
 	free(p->numbers);
 	free(p->taken);

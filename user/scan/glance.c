@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kind.h"
 #include "lib/err.h"
 #include "lib/log.h"
 #include "options.h"
@@ -63,7 +64,7 @@ static int keep_glance(void *arg, const struct record_head *head)
 	struct glance_record *slot;
 
 	if (head->type != RECORD_GLANCE) {
-		scan_note_plain(pass->scan, head);
+		scan_note_plain(pass->scan, pass->scan->glance, head);
 		return 0;
 	}
 	if (head->size < sizeof(*rec))
@@ -85,7 +86,7 @@ static int look(struct scan *scan, const struct pids *pids, struct glance_list *
 		struct error *err)
 {
 	struct glance_pass pass = { .scan = scan, .leaders = leaders };
-	int ret = collector_glance(scan->collector, pids->pid, pids->n, keep_glance, &pass, err);
+	int ret = collector_glance(scan->glance, pids->pid, pids->n, keep_glance, &pass, err);
 
 	for (size_t i = 0; i < pass.n_others; i++)
 		add_thread(leaders, &pass.others[i]);
@@ -169,6 +170,55 @@ static bool is_tree_clean(struct scan *scan, const struct glance_list *leaders,
 	return true;
 }
 
+/* A process of whom the verdict has something to say: no more than that needs. */
+static struct task *name_process(struct snapshot *snap, size_t room, const struct glance_record *rec)
+{
+	struct process *process = arena_alloc(&snap->arena, sizeof(*process));
+	struct task *task = arena_alloc(&snap->arena, sizeof(*task));
+	struct task_record *said = arena_alloc(&snap->arena, sizeof(*said));
+
+	if (!snap->processes)
+		snap->processes = arena_alloc(&snap->arena, room * sizeof(*snap->processes));
+	if (!process || !task || !said || !snap->processes)
+		return NULL;
+	said->css_set = rec->css_set;
+	memcpy(said->comm, rec->comm, sizeof(said->comm));
+	task->rec = said;
+	task->process = process;
+	task->tid = process->pid = (pid_t)rec->tgid;
+	process->tasks = task;
+	process->n_tasks = 1;
+	process->pidfd = -1;
+	snap->processes[snap->n_processes++] = process;
+	return task;
+}
+
+/*
+ * Control groups make no tree doubtful, for they make no obstacle: their judge is asked about the
+ * first process that is in others than its parent.
+ */
+static int judge_groups(struct scan *scan, const struct glance_list *leaders,
+			struct scan_tree *tree)
+{
+	tree->judge = (struct judge){ .options = scan->opt, .snap = &tree->snap, .log = scan->log,
+				      .around = &scan->around };
+	for (size_t i = 0; i < tree->pids.n; i++) {
+		const struct glance_record *rec = find(leaders, tree->pids.pid[i]);
+		const struct glance_record *parent = find(leaders, (pid_t)rec->parent);
+		struct task *task;
+
+		if (surroundings_has_own_groups(&scan->around, rec->css_set) ||
+		    (parent && parent->css_set == rec->css_set &&
+		     is_in(scan, tree, parent->tgid)))
+			continue;
+		task = name_process(&tree->snap, tree->pids.n, rec);
+		if (!task)
+			return -ENOMEM;
+		kind_cgroup.task->judge(&tree->judge, task);
+	}
+	return tree->judge.no_memory ? -ENOMEM : 0;
+}
+
 static int make_trees(struct scan *scan, const struct glance_list *leaders,
 		      const struct pids *roots, struct error *err)
 {
@@ -202,8 +252,10 @@ int scan_glance(struct scan *scan, const struct pids *roots, struct pids *doubtf
 	if (!ret)
 		ret = make_trees(scan, &leaders, roots, err);
 	for (size_t i = 0; i < scan->n_trees && !ret; i++) {
-		if (is_tree_clean(scan, &leaders, &scan->trees[i]))
+		if (is_tree_clean(scan, &leaders, &scan->trees[i])) {
+			ret = judge_groups(scan, &leaders, &scan->trees[i]);
 			continue;
+		}
 		scan->trees[i].unseen = strdup("it was only glanced at");
 		ret = scan->trees[i].unseen ? pids_add(doubtful, scan->trees[i].root) : -ENOMEM;
 	}

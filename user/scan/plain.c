@@ -68,10 +68,10 @@ static bool is_clean_vma(struct scan *scan, const struct vma_record *rec)
 	       judge_plain_vma(scan->opt, &scan->around, &process, &vma);
 }
 
-void scan_note_plain(struct scan *scan, const struct record_head *rec)
+void scan_note_plain(struct scan *scan, struct collector *collector, const struct record_head *rec)
 {
 	if (rec->type == RECORD_FILE && ((const struct file_record *)rec)->shape)
-		collector_judge_shape(scan->collector, rec, is_clean_file(scan, (const void *)rec));
+		collector_judge_shape(collector, rec, is_clean_file(scan, (const void *)rec));
 	else if (rec->type == RECORD_VMA && ((const struct vma_record *)rec)->shape)
-		collector_judge_shape(scan->collector, rec, is_clean_vma(scan, (const void *)rec));
+		collector_judge_shape(collector, rec, is_clean_vma(scan, (const void *)rec));
 }

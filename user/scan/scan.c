@@ -10,14 +10,16 @@
 #include <unistd.h>
 
 #include "caps.h"
+#include "lib/clock.h"
 #include "lib/err.h"
 #include "lib/log.h"
 #include "options.h"
 
-/* What changes while it is looked at is looked at so often. */
+/* What changes while it is looked at is looked at so often, or once more if that takes long. */
 #define PASSES 5
 /* A child that ended between being listed and being asked is no look at all: begin again. */
 #define TRIES 50
+#define PATIENCE_NS 5000000000LL
 
 static int keep_record(void *arg, const struct record_head *rec)
 {
@@ -30,7 +32,7 @@ static int keep_record(void *arg, const struct record_head *rec)
 	*slot = arena_copy(&records->arena, rec, rec->size);
 	if (!*slot)
 		return -ENOMEM;
-	scan_note_plain(scan, *slot);
+	scan_note_plain(scan, scan->collector, *slot);
 	return shapes_note(&records->shapes, *slot);
 }
 
@@ -81,13 +83,23 @@ static void forget_trees(struct scan *scan)
 	scan->n_trees = scan->n_hidden = 0;
 }
 
+/* A process that ends or is exec'd may be missed, and not in every pass. */
+int scan_not_shown(struct scan *scan, pid_t pid, struct error *err)
+{
+	scan->n_not_shown = scan->not_shown == pid ? scan->n_not_shown + 1 : 1;
+	scan->not_shown = pid;
+	if (scan->n_not_shown < 3)
+		return fail(err, EAGAIN, "process %d was not shown", pid);
+	return fail(err, EPERM, "process %d exists, but this kernel never shows it to BPF programs", pid);
+}
+
 /* Of the processes that were there before the look, those that still are must have been shown. */
-static int check_shown(const struct scan *scan, const struct pids *pids, struct error *err)
+static int check_shown(struct scan *scan, const struct pids *pids, struct error *err)
 {
 	for (size_t i = 0; i < pids->n; i++)
 		if (!ids_get(&scan->tree_of, (uint64_t)pids->pid[i]) && pids->pid[i] != getpid() &&
 		    !kill(pids->pid[i], 0))
-			return fail(err, EAGAIN, "process %d was not shown", pids->pid[i]);
+			return scan_not_shown(scan, pids->pid[i], err);
 	return 0;
 }
 
@@ -196,8 +208,12 @@ static int look_until_found(struct scan *scan, const struct pids *roots, struct 
 			error_deinit(err);
 			ret = look(scan, roots, err);
 		} while (can_look_deeper(scan, ret));
-		if (ret != -ESRCH || tries == TRIES || is_gone(roots))
+		if (ret != -ESRCH || is_gone(roots))
 			return ret;
+		if (tries == TRIES || (tries > 1 && clock_ns() > scan->until)) {
+			error_deinit(err);
+			return fail(err, EAGAIN, "processes come and go too fast to be seen whole");
+		}
 	}
 }
 
@@ -208,7 +224,8 @@ static int look_at_roots(struct scan *scan, const struct pids *roots, struct err
 
 	for (int pass = 1;; pass++) {
 		ret = look_until_found(scan, roots, err);
-		if (pass == PASSES || (ret && ret != -EAGAIN) || (!ret && saw_all(scan)))
+		if (pass == PASSES || (ret && ret != -EAGAIN) || (!ret && saw_all(scan)) ||
+		    (pass > 1 && clock_ns() > scan->until))
 			return ret;
 		error_deinit(err);
 	}
@@ -243,7 +260,8 @@ static int look_again(struct scan *scan, struct error *err)
 {
 	for (size_t i = scan->n_trees; i--;) {
 		struct scan once = { .opt = scan->opt, .log = scan->log,
-				     .collector = scan->collector, .flags = scan->flags };
+				     .collector = scan->collector, .flags = scan->flags,
+				     .until = scan->until };
 		pid_t root = scan->trees[i].root;
 		int ret;
 
@@ -286,8 +304,8 @@ static void take_trees(struct scan *scan, struct scan *from)
  */
 static int look_at_doubtful(struct scan *scan, const struct pids *roots, struct error *err)
 {
-	struct scan once = { .opt = scan->opt, .log = scan->log,
-			     .collector = scan->collector, .flags = scan->flags };
+	struct scan once = { .opt = scan->opt, .log = scan->log, .collector = scan->collector,
+			     .flags = scan->flags, .until = scan->until };
 	struct pids pids = { 0 };
 	int ret = 0;
 
@@ -307,22 +325,47 @@ static int look_at_doubtful(struct scan *scan, const struct pids *roots, struct 
 	return ret == -ENOMEM ? ret : look_again(scan, err);
 }
 
-static int look_at_all(struct scan *scan, const struct pids *roots, bool glances, struct error *err)
+/* A glance that failed says nothing, whatever the reason: all are in doubt then. */
+static int glance_at_all(struct scan *scan, const struct pids *roots, struct pids *doubtful,
+			 struct error *err)
 {
-	struct pids doubtful = { 0 };
-	int ret = glances ? scan_glance(scan, roots, &doubtful, err) : -ENOTSUP;
-	bool is_done = !ret && !doubtful.n;
+	unsigned int flags = COLLECT_GLANCE | (scan->flags & COLLECT_NO_CACHE);
+	int ret = collector_open(&scan->glance, flags, scan->log, err);
 
-	/* a glance that failed says nothing, whatever the reason */
+	ret = ret ?: scan_glance(scan, roots, doubtful, err);
 	if (ret && ret != -ENOMEM) {
 		log_debug(scan->log, "no glance: %s", err->text ?: strerror(-ret));
 		error_deinit(err);
 	}
-	if (roots->n && !is_done && ret != -ENOMEM)
+	return ret;
+}
+
+/*
+ * A tree whose session is not its own is in doubt, and a table of descriptors needs the
+ * position of each. Who may not see all must be told whom he may.
+ */
+static bool is_worth_a_glance(const struct options *opt)
+{
+	for (size_t i = 0; i < opt->pids.n; i++)
+		if (!opt->shell_job && getsid(opt->pids.pid[i]) != opt->pids.pid[i])
+			return false;
+	return !opt->fds && caps_have(CAP_SYS_PTRACE);
+}
+
+static int look_at_all(struct scan *scan, const struct pids *roots, struct error *err)
+{
+	const bool glances = is_worth_a_glance(scan->opt);
+	struct pids doubtful = { 0 };
+	int glanced = glances ? glance_at_all(scan, roots, &doubtful, err) : -ENOTSUP;
+	int ret = glanced == -ENOMEM ? glanced : 0;
+
+	if (!ret && (glanced || doubtful.n))
+		ret = collector_open(&scan->collector, scan->flags, scan->log, err);
+	if (!ret && roots->n && (glanced || doubtful.n))
 		ret = look_at_roots(scan, roots, err);
-	else if (!roots->n && ret && ret != -ENOMEM)
+	else if (!ret && glanced)
 		ret = look_until_found(scan, roots, err) ?: look_again(scan, err);
-	else if (!roots->n && !ret)
+	else if (!ret && doubtful.n)
 		ret = look_at_doubtful(scan, &doubtful, err);
 	pids_deinit(&doubtful);
 	return ret;
@@ -331,29 +374,21 @@ static int look_at_all(struct scan *scan, const struct pids *roots, bool glances
 int scan_run(struct scan *scan, const struct options *opt, struct log *log, struct error *err)
 {
 	const struct pids roots = { opt->pids.pid, opt->pids.n };
-	unsigned int flags = COLLECT_ALL | COLLECT_RUNNING | COLLECT_MAY_END | COLLECT_FLIGHTS;
-	/*
-	 * A table of descriptors needs the position of each, and who may not see all their owners.
-	 * To load one more program for one tree takes longer than to look at it.
-	 */
-	const bool glances = !opt->fds && caps_have(CAP_SYS_PTRACE) && !(opt->no_cache && roots.n);
-	int ret;
 
+	*scan = (struct scan){ .opt = opt, .log = log, .until = clock_ns() + PATIENCE_NS };
+	scan->flags = COLLECT_ALL | COLLECT_RUNNING | COLLECT_MAY_END | COLLECT_FLIGHTS;
 	if (!opt->fds)
-		flags |= COLLECT_SHALLOW;
-	if (glances)
-		flags |= COLLECT_GLANCE;
+		scan->flags |= COLLECT_SHALLOW;
 	if (opt->no_cache)
-		flags |= COLLECT_NO_CACHE;
-	*scan = (struct scan){ .opt = opt, .log = log, .flags = flags };
-	ret = collector_open(&scan->collector, flags, log, err);
-	return ret ?: look_at_all(scan, &roots, glances, err);
+		scan->flags |= COLLECT_NO_CACHE;
+	return look_at_all(scan, &roots, err);
 }
 
 void scan_deinit(struct scan *scan)
 {
 	forget_trees(scan);
 	collector_close(scan->collector);
+	collector_close(scan->glance);
 	*scan = (struct scan){ 0 };
 }
 

@@ -55,7 +55,8 @@ struct scan_tree {
 	size_t n_threads, n_fds;
 	struct pids pids;		/* its processes, the root among them */
 	struct ids shown;		/* tables of descriptors and mappings to the process that showed them first */
-	struct snapshot snap;		/* empty if it could not be seen, or a glance was enough */
+	/* Empty if it could not be seen; if a glance was enough, only what the verdict names is in it. */
+	struct snapshot snap;
 	struct judge judge;
 	char *unseen;			/* why it could not be seen whole; owned, NULL if it was */
 	struct scan_records records;	/* its own, if it was looked at once more by itself */
@@ -64,8 +65,12 @@ struct scan_tree {
 struct scan {
 	const struct options *opt;
 	struct log *log;
-	struct collector *collector;
+	struct collector *collector;	/* NULL until somebody is in doubt: to load it takes longest */
+	struct collector *glance;	/* NULL: no glances */
 	unsigned int flags;		/* COLLECT_*, for the next pass */
+	long long until;		/* CLOCK_MONOTONIC (ns): then nothing is looked at once more */
+	pid_t not_shown;		/* a process that was there in a pass and of which none came */
+	int n_not_shown;		/* in so many passes */
 	struct scan_records records;	/* of the last pass: the snapshots point into them */
 	struct surroundings around;
 	struct scan_tree *trees;	/* in the order of their first process */
@@ -105,8 +110,13 @@ int scan_share_out(struct scan *scan, const struct scan_members *members, const 
  * one for every child of the first process.
  */
 int scan_find_trees(struct scan *scan, const struct pids *roots, struct error *err);
-/* If this record is clean by itself, no more of its shape need come. */
-void scan_note_plain(struct scan *scan, const struct record_head *rec);
+/* If this record, of a pass of @collector, is clean by itself, no more of its shape need come. */
+void scan_note_plain(struct scan *scan, struct collector *collector, const struct record_head *rec);
+/*
+ * Says that @pid, which is there, did not come in this pass. Returns -EAGAIN: look once more; or
+ * -EPERM if it never comes.
+ */
+int scan_not_shown(struct scan *scan, pid_t pid, struct error *err);
 /* Its snapshot and verdict. Returns 0 or -errno; a tree that changed meanwhile is tree->unseen. */
 int scan_judge_tree(struct scan *scan, struct scan_tree *tree, struct error *err);
 

@@ -155,7 +155,7 @@ static int add_to_tree(struct scan *scan, const struct scan_member *root, const 
 }
 
 /* What was asked for is a tree, or an error: nothing is not clean. */
-static int check_roots(const struct scan *scan, const struct scan_members *members,
+static int check_roots(struct scan *scan, const struct scan_members *members,
 		       const struct pids *roots, struct error *err)
 {
 	for (size_t i = 0; i < roots->n; i++) {
@@ -164,7 +164,7 @@ static int check_roots(const struct scan *scan, const struct scan_members *membe
 		if (!member && kill(roots->pid[i], 0) && errno == ESRCH)
 			return fail(err, ESRCH, "process %d", roots->pid[i]);
 		if (!member)
-			return fail(err, EAGAIN, "process %d was not shown", roots->pid[i]);
+			return scan_not_shown(scan, roots->pid[i], err);
 		if (member->is_kernel_thread)
 			return fail(err, 0, "process %d: is a kernel thread", roots->pid[i]);
 		if (!ids_get(&scan->tree_of, (uint64_t)roots->pid[i]))

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Run by cases/scan_all.py as the first process of a pid namespace: `everybody.py CRBPF PROGRAM…`
-starts each PROGRAM, a subject with its arguments in one word, as a tree of its own, and prints
-as JSON what scan says of all of them at once, of each, and of each with its descriptors."""
+"""Run by cases/scan_all.py as the first process of a pid namespace: `everybody.py CRBPF GROUP
+PROGRAM…` starts each PROGRAM, a subject with its arguments in one word, as a tree of its own, every
+other one in the control group at GROUP if there is one, and prints as JSON what scan says of all of
+them at once, of each, and of each with its descriptors."""
 
 import json
 import os
@@ -13,12 +14,15 @@ import time
 PATIENCE = 60
 
 
-def start(words, directory):
+def start(words, directory, group):
     os.makedirs(directory)
     pid = os.fork()
     if pid:
         return pid
     try:
+        if group:
+            with open(os.path.join(group, 'cgroup.procs'), 'w') as f:
+                f.write(str(os.getpid()))
         os.setsid()
         os.chdir(directory)
         for fd in range(3):
@@ -52,11 +56,11 @@ def scan(crbpf, *options):
 
 
 def main():
-    crbpf, programs = shlex.split(sys.argv[1]), sys.argv[2:]
+    crbpf, group, programs = shlex.split(sys.argv[1]), sys.argv[2], sys.argv[3:]
     started = {}
     for n, program in enumerate(programs):
         directory = os.path.abspath(f'everybody-{n}')
-        pid = start(shlex.split(program), directory)
+        pid = start(shlex.split(program), directory, group if n % 2 else '')
         if is_ready(pid, directory):
             started[pid] = program
     print(json.dumps({

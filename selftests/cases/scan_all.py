@@ -14,6 +14,7 @@ CLEAN = ('eventfd', 'timerfd', 'signalfd', 'epoll', 'pipe', 'pipe_packets', 'reg
          'device', 'fifo_modes', 'fds_in_flight', 'inotify', 'posix_timers', 'pidfd', 'unix_socket',
          'unix_listen', 'unix_rights', 'inet_socket', 'fd_sharing', 'fs_sharing', 'robust_list', 'seccomp', 'zombie', 'tree',
          'signals_pending', 'orphans', 'creds', 'sysv_shm', 'hugetlb')
+GROUPS = '/sys/fs/cgroup', '/sys/fs/cgroup/unified', '/sys/fs/cgroup/freezer'
 OBSTACLES = {
     'obstacles': ('netlink', 'tcp', 'udp_queue', 'unix_arrival', 'unix_flight', 'locked', 'unlinked',
                   'unix_renamed', 'lease', 'pidfd', 'userfaultfd', 'io_uring', 'bpf_map',
@@ -48,21 +49,46 @@ def compare(found):
     return wrong
 
 
-def look(case, attempt):
+def look(case, attempt, group):
     script = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), 'everybody.py')
     os.makedirs(case.path(f'everybody-{attempt}'))
     status, out, err = case.run(
         ['unshare', '--pid', '--fork', '--mount-proc', '--kill-child', 'python3', script,
-         shlex.join(case.dumper), *programs(case)], seconds=280, cwd=case.path(f'everybody-{attempt}'))
+         shlex.join(case.dumper), group, *programs(case)], seconds=280, cwd=case.path(f'everybody-{attempt}'))
     if status:
         raise Skipped(f'no pid namespace: {err}') if 'unshare:' in err else Failed(err)
     return json.loads(out)
 
 
+def new_group():
+    """A control group to put some into, or ''."""
+    group = next((os.path.join(m, f'crbpf-test-{os.getpid()}') for m in GROUPS
+                  if os.access(os.path.join(m, 'cgroup.procs'), os.W_OK)), '')
+    try:
+        os.mkdir(group)
+    except OSError:
+        return ''
+    return group
+
+
+def remove_group(case, group):
+    case.await_true(lambda: not open(os.path.join(group, 'cgroup.procs')).read(), 30)
+    os.rmdir(group)
+
+
 def test_like_each(case):
+    group = new_group()
+    try:
+        compare_all(case, group)
+    finally:
+        if group:
+            remove_group(case, group)
+
+
+def compare_all(case, group):
     """They run on meanwhile, so an answer may change: then all are asked again."""
     for attempt in range(3):
-        found = look(case, attempt)
+        found = look(case, attempt, group)
         wrong = compare(found)
         if not wrong:
             break
@@ -71,6 +97,10 @@ def test_like_each(case):
     clean = [pid for pid in found['started'] if found['all'][pid][0]]
     if len(clean) < 5 or len(found['started']) - len(clean) < 5:
         raise Failed(f'{len(clean)} of {len(found["started"])} are clean: no trial')
+    moved = [pid for pid in clean if any(os.path.basename(group) in line
+                                         for line in found['all'][pid][4])]
+    if group and not moved:
+        raise Failed(f'of none of the clean ones it was told that they are in {group}')
 
 
 test_like_each.seconds = 900

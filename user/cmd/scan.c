@@ -11,10 +11,10 @@
 
 enum scan_status { SCAN_CLEAN, SCAN_OBSTACLES, SCAN_USAGE, SCAN_CANNOT };
 
-static int open_once(bool *ret_is_cached, struct log *log, struct error *err)
+static int open_once(unsigned int flags, bool *ret_is_cached, struct log *log, struct error *err)
 {
 	struct collector *collector = NULL;
-	int ret = collector_open(&collector, COLLECT_ALL | COLLECT_RUNNING, log, err);
+	int ret = collector_open(&collector, flags | COLLECT_RUNNING, log, err);
 
 	*ret_is_cached = !ret && collector_is_cached(collector);
 	collector_close(collector);
@@ -22,17 +22,28 @@ static int open_once(bool *ret_is_cached, struct log *log, struct error *err)
 }
 
 /* A collector leaves its programs in the kernel if it can; the second one finds them there. */
-static int pin(struct log *log, struct error *err)
+static int pin_set(unsigned int flags, struct log *log, struct error *err)
 {
 	bool is_cached;
-	int ret = open_once(&is_cached, log, err);
+	int ret = open_once(flags, &is_cached, log, err);
 
 	if (!ret && !is_cached)
-		ret = open_once(&is_cached, log, err);
+		ret = open_once(flags, &is_cached, log, err);
 	if (ret || is_cached)
 		return ret;
 	fail(err, EPERM, "cannot leave the BPF programs in the kernel");
 	return fail_hint(err, "run as root, with a BPF file system on /sys/fs/bpf");
+}
+
+/* Without glances a scan takes longer, and no more. */
+static int pin(struct log *log, struct error *err)
+{
+	struct error why = { 0 };
+
+	if (pin_set(COLLECT_GLANCE, log, &why))
+		log_debug(log, "no glances: %s", why.text);
+	error_deinit(&why);
+	return pin_set(COLLECT_ALL, log, err);
 }
 
 static int scan_and_print(const struct options *opt, struct log *log, struct error *err)

@@ -135,11 +135,13 @@ static void add_words(struct answer *a)
 /* What is not needed, but makes a scan of many processes fast. */
 static bool can_glance(void)
 {
-	struct collector *collector = NULL;
+	struct programs programs;
 	struct error err = { 0 };
-	bool can = !collector_open(&collector, COLLECT_GLANCE | COLLECT_NO_CACHE, NULL, &err);
+	bool can;
 
-	collector_close(collector);
+	programs_init(&programs);
+	can = !programs_load(&programs, COLLECT_GLANCE, &err);
+	programs_deinit(&programs);
 	error_deinit(&err);
 	return can;
 }

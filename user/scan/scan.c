@@ -255,6 +255,13 @@ static void drop_tree(struct scan *scan, size_t at)
 	}
 }
 
+static int say_why(struct scan_tree *tree, const char *why)
+{
+	free(tree->unseen);
+	tree->unseen = strdup(why);
+	return tree->unseen ? 0 : -ENOMEM;
+}
+
 /* Of the whole machine only what was not seen whole is looked at again, tree by tree. */
 static int look_again(struct scan *scan, struct error *err)
 {
@@ -272,6 +279,8 @@ static int look_again(struct scan *scan, struct error *err)
 			take_tree(scan, &once, i);
 		else if (ret == -ESRCH)
 			drop_tree(scan, i);
+		else if (ret && err->text && ret != -ENOMEM)
+			ret = say_why(&scan->trees[i], err->text);
 		forget_trees(&once);
 		if (ret == -ENOMEM)
 			return ret;

@@ -419,8 +419,11 @@ static long look_at_chunk(__u32 i, void *unused)
 	if (left > GLANCE_FDS)
 		left = GLANCE_FDS;
 	file_walk.first = i * GLANCE_FDS;
-	bpf_probe_read_kernel(file_walk.fds, left * sizeof(__u64),
-			      (void *)(glance.fds + (__u64)file_walk.first * sizeof(__u64)));
+	if (bpf_probe_read_kernel(file_walk.fds, left * sizeof(__u64),
+				  (void *)(glance.fds + (__u64)file_walk.first * sizeof(__u64)))) {
+		glance.doubts |= GLANCE_FILES;
+		return 1;
+	}
 	bpf_loop(left, look_at_fd, NULL, 0);
 	return glance.is_full != 0;
 }

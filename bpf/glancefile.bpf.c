@@ -281,11 +281,13 @@ static __always_inline bool plain_key(void)
 	return true;
 }
 
-static __always_inline bool is_overflowing(void)
+/* Its counter has not overflowed, and nobody but its file holds it, to tell of something by it. */
+static __always_inline bool is_plain_eventfd(void)
 {
 	struct eventfd_ctx *ctx = seen(private_data);
 
-	return BPF_CORE_READ(ctx, count) == ~0ULL;
+	return BPF_CORE_READ(ctx, count) != ~0ULL &&
+	       BPF_CORE_READ((struct eventfd_ctx___held *)ctx, kref.refcount.refs.counter) <= 1;
 }
 
 static __always_inline bool watches_nothing(void)
@@ -309,7 +311,7 @@ static __always_inline bool file_key(void)
 	begin_key(class);
 	switch (class) {
 	case CLASS_EVENTFD:
-		return !is_overflowing();
+		return is_plain_eventfd();
 	case CLASS_STATELESS:
 		return true;
 	case CLASS_EPOLL:

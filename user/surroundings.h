@@ -16,6 +16,8 @@
 #include "lib/ids.h"
 
 #define LABEL_ROOM   4096 /* of a security label: stacked AppArmor profiles are long */
+/* Labels that a task may ask for, in /proc/PID/attr: of what it executes next, of files it makes … */
+#define LABEL_WISHES "exec", "fscreate", "keycreate", "sockcreate"
 #define CGROUPS_ROOM 8192 /* of /proc/PID/cgroup */
 
 struct surroundings_path;

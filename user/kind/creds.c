@@ -36,10 +36,9 @@ static bool has_label_of_leader(const struct task *t)
 	       t->rec->creds.cred == t->process->tasks->rec->creds.cred;
 }
 
-/* Labels it has asked for: of the program that it executes next, of files that it makes … */
 static void judge_label_wishes(struct judge *j, const struct task *t)
 {
-	static const char *const wishes[] = {"exec", "fscreate", "keycreate", "sockcreate"};
+	static const char *const wishes[] = {LABEL_WISHES};
 	char path[64], label[LABEL_ROOM];
 
 	for (size_t i = 0; i < sizeof(wishes) / sizeof(wishes[0]); i++) {

@@ -105,9 +105,13 @@ static bool is_memory_shared(const struct glance_list *leaders, const struct gla
 	return false;
 }
 
-/* A module that gives labels gives one to each: any but our own is for the judges. */
+/*
+ * A module that gives labels gives one to each: any but our own, and what was asked for, is for the
+ * judges. Threads with credentials of their own are in doubt anyway.
+ */
 static bool has_label(struct scan *scan, pid_t pid)
 {
+	static const char *const wishes[] = { LABEL_WISHES };
 	const char *own = surroundings_label(&scan->around);
 	char path[64], label[sizeof(scan->around.label)];
 
@@ -115,6 +119,14 @@ static bool has_label(struct scan *scan, pid_t pid)
 		return false;
 	snprintf(path, sizeof(path), "/proc/%d/attr/current", pid);
 	read_label(path, label, sizeof(label));
+	for (size_t i = 0; i < sizeof(wishes) / sizeof(wishes[0]) && !strcmp(label, own); i++) {
+		char wish[sizeof(label)];
+
+		snprintf(path, sizeof(path), "/proc/%d/attr/%s", pid, wishes[i]);
+		read_label(path, wish, sizeof(wish));
+		if (wish[0])
+			return true;
+	}
 	return strcmp(label, own);
 }
 

@@ -137,7 +137,9 @@ def test_several_pids(case):
 
 # Many mappings of which no two are alike, and threads of whom each shows all of them.
 SHOWN_TWICE = """
-import ctypes, mmap, os, subprocess, sys, tempfile, threading, time
+import ctypes, mmap, os, resource, subprocess, sys, tempfile, threading, time
+most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]    # each mapping has a descriptor
+resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 libc = ctypes.CDLL(None, use_errno=True)
 page, n = mmap.PAGESIZE, 4000
 f = tempfile.TemporaryFile(dir='.')

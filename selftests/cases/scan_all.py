@@ -18,7 +18,7 @@ GROUPS = '/sys/fs/cgroup', '/sys/fs/cgroup/unified', '/sys/fs/cgroup/freezer'
 OBSTACLES = {
     'obstacles': ('netlink', 'tcp', 'udp_queue', 'unix_arrival', 'unix_flight', 'locked', 'unlinked',
                   'unix_renamed', 'lease', 'pidfd', 'userfaultfd', 'io_uring', 'bpf_map',
-                  'perf_event', 'secretmem', 'tun', 'mqueue', 'namespace', 'pressure', 'dnotify',
+                  'perf_event', 'secretmem', 'fuse', 'tun', 'mqueue', 'namespace', 'pressure', 'dnotify',
                   'watch_queue', 'eventfd_told', 'flying_locked', 'flying_pidfd'),
     'obstacles_tasks': ('network_namespace', 'mount_namespace', 'ipc_namespace', 'uts_namespace',
                         'traced', 'aio', 'time_namespace', 'pid_namespace', 'thread_directory',

@@ -191,13 +191,13 @@ static void judge(struct judge *j, struct file *f)
 	}
 }
 
-/* What is in /proc depends on the tree. */
+/* What is in /proc depends on the tree, and /dev/fuse on more than its path. */
 static bool is_plain(const struct file *f)
 {
 	if (file_is_path(f) || f->rec->s_magic == MAGIC_PROC)
 		return false;
 	if (S_ISCHR(f->rec->i_mode))
-		return !is_tun(f);
+		return is_stateless_device(f->rec->rdev) && !is_tun(f);
 	return S_ISREG(f->rec->i_mode) || S_ISDIR(f->rec->i_mode);
 }
 

@@ -38,9 +38,10 @@ def remove_group(path):
             time.sleep(0.02)
 
 
-def segments_below(root):
-    """System V segments of which a subject told us in case it dies."""
-    return [int(n) for n in read_file(os.path.join(root, 'work', 'shm')).split()]
+def told(root, name):
+    """The lines of which the test or its subjects told us in case they die, in files of that name."""
+    files = glob.glob(os.path.join(glob.escape(root), 'work', '**', name), recursive=True)
+    return [line for path in files for line in read_file(path).splitlines()]
 
 
 def remove_later(case, path):
@@ -50,8 +51,7 @@ def remove_later(case, path):
 
 
 def remove_elsewhere(root):
-    """Paths of which the test (remove_later) or its subject told us."""
-    for path in read_file(os.path.join(root, 'work', 'elsewhere')).splitlines():
+    for path in told(root, 'elsewhere'):
         if os.path.isdir(path):
             shutil.rmtree(path)
         elif os.path.lexists(path):
@@ -59,8 +59,8 @@ def remove_elsewhere(root):
 
 
 def remove_interfaces(root):
-    """Of which a subject told us: one that was attached ends with us."""
-    for name in read_file(os.path.join(root, 'work', 'interfaces')).split():
+    """One that was attached ends with us."""
+    for name in told(root, 'interfaces'):
         flags = read_file(f'/sys/class/net/{name}/tun_flags').strip()
         if flags:
             request = struct.pack('16sH22x', name.encode(), int(flags, 16) & ~0x800)
@@ -93,8 +93,10 @@ def remove(root, pid):
     """
     found = [f'mount {p}' for p in mounts_below(root)] + groups_of(pid)
     restore_numbers(root)
-    for segment in segments_below(root):
-        LIBC.shmctl(segment, IPC_RMID, None)
+    for segment in told(root, 'shm'):
+        LIBC.shmctl(int(segment), IPC_RMID, None)
+    for semaphore in told(root, 'semaphores'):
+        LIBC.semctl(int(semaphore), 0, IPC_RMID)
     remove_elsewhere(root)
     remove_interfaces(root)
     for point in mounts_below(root):

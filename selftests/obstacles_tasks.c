@@ -172,6 +172,7 @@ static int make_semaphore_undo(void)
 	struct sembuf up = {0, 1, SEM_UNDO};
 
 	semaphore = semget(IPC_PRIVATE, 1, 0600);
+	subject_say("semaphores", "%d", semaphore);
 	atexit(remove_semaphore);
 	return semaphore < 0 ? -1 : semop(semaphore, &up, 1);
 }

@@ -51,10 +51,11 @@ def compare(found):
 
 def look(case, attempt, group):
     script = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), 'everybody.py')
-    os.makedirs(case.path(f'everybody-{attempt}'))
+    directory = os.path.join(case.work, f'everybody-{attempt}')
+    os.makedirs(directory)
     status, out, err = case.run(
-        ['unshare', '--pid', '--fork', '--mount-proc', '--kill-child', 'python3', script,
-         shlex.join(case.dumper), group, *programs(case)], seconds=280, cwd=case.path(f'everybody-{attempt}'))
+        ['unshare', '--pid', '--ipc', '--fork', '--mount-proc', '--kill-child', 'python3', script,
+         shlex.join(case.dumper), group, *programs(case)], seconds=280, cwd=directory)
     if status:
         raise Skipped(f'no pid namespace: {err}') if 'unshare:' in err else Failed(err)
     return json.loads(out)

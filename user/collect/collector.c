@@ -327,28 +327,50 @@ static bool is_most(size_t n)
 	return n > 100 && n < CONTROL_MAX_WANTED && n > open_files() / FILES_PER_ITERATOR;
 }
 
-int collector_glance(struct collector *c, const pid_t *tgids, size_t n,
+/* A pass over @n processes, or all if that is 0; by one walk over all tasks if there are many. */
+struct pass {
+	const pid_t *tgids;
+	size_t n;
+	bool is_whole;
+};
+
+static int begin_run(struct collector *c, const struct pass *pass, __u32 flags,
 		     int (*record)(void *arg, const struct record_head *rec), void *arg,
 		     struct error *err)
 {
-	bool is_whole = !n || is_most(n);
-	__u32 flags = CONTROL_SHALLOW | CONTROL_PATHS | CONTROL_DETAILS;
 	int r = 0;
 
-	if (c->programs.program[PROGRAM_GLANCE] < 0)
-		return fail(err, ENOTSUP, "its program is not loaded");
-	if (n && is_whole) {
+	if (pass->n && pass->is_whole) {
 		flags |= CONTROL_FILTER;
-		r = set_wanted(c, tgids, n, true);
+		r = set_wanted(c, pass->tgids, pass->n, true);
 		if (r)
 			fail(err, r, "cannot choose processes");
 	}
 	begin_pass(c, flags);
-	c->ring.is_running = true;
 	c->ring.record = record;
 	c->ring.arg = arg;
 	c->ring.err = err;
-	if (!r && is_whole)
+	return r;
+}
+
+static void end_run(struct collector *c, const struct pass *pass)
+{
+	if (pass->n && pass->is_whole)
+		(void)set_wanted(c, pass->tgids, pass->n, false);
+}
+
+int collector_glance(struct collector *c, const pid_t *tgids, size_t n,
+		     int (*record)(void *arg, const struct record_head *rec), void *arg,
+		     struct error *err)
+{
+	const struct pass pass = { tgids, n, !n || is_most(n) };
+	int r;
+
+	if (c->programs.program[PROGRAM_GLANCE] < 0)
+		return fail(err, ENOTSUP, "its program is not loaded");
+	r = begin_run(c, &pass, CONTROL_SHALLOW | CONTROL_PATHS | CONTROL_DETAILS, record, arg, err);
+	c->ring.is_running = true;
+	if (!r && pass.is_whole)
 		r = run_iterator(c, c->programs.program[PROGRAM_GLANCE], NULL, err);
 	else if (!r)
 		r = run_each(c, PROGRAM_GLANCE, tgids, n, err);
@@ -356,8 +378,7 @@ int collector_glance(struct collector *c, const pid_t *tgids, size_t n,
 		r = ring_consume(&c->ring);
 	if (!r)
 		r = check_arrived(c, err);
-	if (n && is_whole)
-		(void)set_wanted(c, tgids, n, false);
+	end_run(c, &pass);
 	return r;
 }
 
@@ -365,29 +386,15 @@ int collector_run(struct collector *c, const pid_t *tgids, size_t n,
 		  int (*record)(void *arg, const struct record_head *rec), void *arg,
 		  struct error *err)
 {
-	bool is_whole = !n || is_most(n);
-	__u32 flags = control_flags(c);
+	const struct pass pass = { tgids, n, !n || is_most(n) };
 	long long start = clock_ns();
-	int r = 0;
+	int r = begin_run(c, &pass, control_flags(c) | (n ? 0 : CONTROL_USER_ONLY), record, arg, err);
 
-	if (!n)
-		flags |= CONTROL_USER_ONLY;
-	if (n && is_whole) {
-		flags |= CONTROL_FILTER;
-		r = set_wanted(c, tgids, n, true);
-		if (r)
-			fail(err, r, "cannot choose processes");
-	}
-	begin_pass(c, flags);
-	c->ring.record = record;
-	c->ring.arg = arg;
-	c->ring.err = err;
 	if (!r)
-		r = run_phases(c, tgids, n, is_whole, err);
+		r = run_phases(c, tgids, n, pass.is_whole, err);
 	if (!r)
 		r = check_pass(c, n, err);
-	if (n && is_whole)
-		(void)set_wanted(c, tgids, n, false);
+	end_run(c, &pass);
 	log_debug(c->log, "%zu processes collected in %.2f ms, ring full %llu times", n,
 		  (clock_ns() - start) / 1e6, c->programs.control->full);
 	return r;

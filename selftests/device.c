@@ -6,6 +6,17 @@
 #include "subject.h"
 
 #include <sys/sysmacros.h>
+#include <sys/utsname.h>
+
+/* Of Linux 7.3 it has a state from its opening on, and nobody tells which: an obstacle. */
+static int open_fuse(void)
+{
+	struct utsname name;
+
+	if (subject_through_criu() || uname(&name) || atoi(name.release) >= 7)
+		return -1;
+	return open("/dev/fuse", O_RDWR | O_NONBLOCK);
+}
 
 int main(void)
 {
@@ -13,7 +24,7 @@ int main(void)
 	int full = open("/dev/full", O_WRONLY | O_APPEND), urandom = open("/dev/urandom", O_RDONLY);
 	int random = open("/dev/random", O_RDONLY | O_NONBLOCK), kmsg = open("/dev/kmsg", O_WRONLY);
 	int place = open("/dev/full", O_PATH), own = -1;
-	int fuse = subject_through_criu() ? -1 : open("/dev/fuse", O_RDWR | O_NONBLOCK);
+	int fuse = open_fuse();
 	unsigned char *p, buf[16] = {};
 	struct stat st;
 	int sum = 0;

@@ -55,7 +55,10 @@ static bool is_stateless_device(uint64_t rdev)
 	return false;
 }
 
-/* Before anything is mounted by it, /dev/fuse has no state. */
+/*
+ * Before anything is mounted by it, /dev/fuse has no state. In Linux 7.3 it has, a struct fuse_dev
+ * of a module: whether that serves a mount is not to be seen, so it is refused.
+ */
 static bool is_unmounted_fuse(const struct file *f)
 {
 	return f->rec->rdev == FUSE && !f->rec->private_data;

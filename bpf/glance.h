@@ -57,6 +57,16 @@ static __always_inline enum glance_shape shape_state(__u32 shape, const __u64 *k
 	return shape > judged ? SHAPE_PENDING : SHAPE_DOUBTFUL;
 }
 
+/* Notes what of it hinders a verdict. Is it to be sent? */
+static __always_inline bool note_shape(enum glance_shape state, __u32 doubt)
+{
+	if (state == SHAPE_FRESH || state == SHAPE_PENDING)
+		glance.n_pending++;
+	if (state == SHAPE_DOUBTFUL)
+		glance.doubts |= doubt;
+	return state == SHAPE_FRESH;
+}
+
 /* Each looks at what glance.task has of it, and adds to glance.doubts and glance.n_pending. */
 int glance_files(void);
 int glance_vmas(void);

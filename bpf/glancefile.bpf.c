@@ -379,21 +379,10 @@ static __always_inline void look_at_file(void)
 		glance.doubts |= GLANCE_FILES;
 		return;
 	}
-	switch (shape_state(twin_find(&file_twins, &file_walk.key), control.known_files,
-			    control.judged_files)) {
-	case SHAPE_FRESH:
+	if (note_shape(shape_state(twin_find(&file_twins, &file_walk.key), control.known_files,
+				   control.judged_files),
+		       GLANCE_FILES))
 		send_fresh();
-		glance.n_pending++;
-		break;
-	case SHAPE_PENDING:
-		glance.n_pending++;
-		break;
-	case SHAPE_DOUBTFUL:
-		glance.doubts |= GLANCE_FILES;
-		break;
-	case SHAPE_CLEAN:
-		break;
-	}
 }
 
 static long look_at_fd(__u32 i, void *unused)

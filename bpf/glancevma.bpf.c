@@ -102,22 +102,11 @@ static __always_inline void look_at_vma(__u64 vma)
 		glance.doubts |= GLANCE_VMAS;
 		return;
 	}
-	switch (shape_state(twin_find(&vma_twins, &vma_walk.key), control.known_vmas,
-			    control.judged_vmas)) {
-	case SHAPE_FRESH:
-		if (glance.n_fresh < GLANCE_VMAS_SENT)
-			glance.fresh[glance.n_fresh++ & (GLANCE_VMAS_SENT - 1)] = raw_vma(vm_start);
-		glance.n_pending++;
-		break;
-	case SHAPE_PENDING:
-		glance.n_pending++;
-		break;
-	case SHAPE_DOUBTFUL:
-		glance.doubts |= GLANCE_VMAS;
-		break;
-	case SHAPE_CLEAN:
-		break;
-	}
+	if (note_shape(shape_state(twin_find(&vma_twins, &vma_walk.key), control.known_vmas,
+				   control.judged_vmas),
+		       GLANCE_VMAS) &&
+	    glance.n_fresh < GLANCE_VMAS_SENT)
+		glance.fresh[glance.n_fresh++ & (GLANCE_VMAS_SENT - 1)] = raw_vma(vm_start);
 }
 
 static long look_at_slot(__u32 i, void *unused)

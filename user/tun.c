@@ -153,36 +153,45 @@ static int read_state(struct dump *d, int fd, const char *name, TunQueueEntry *t
 /* An interface that is to stay though its program ends; in the dump's arena. */
 struct kept_tun {
 	struct kept_tun *next;
+	const char *name;
 	int fd; /* of the snapshot */
+	bool is_kept;
 };
 
-static int keep(struct dump *d, int fd, const char *name)
+static int list_kept(struct dump *d, int fd, const char *name)
 {
 	struct kept_tun *kept = arena_alloc(&d->arena, sizeof(*kept));
 
 	if (!kept)
 		return fail(d->err, ENOMEM, "cannot keep its interface %s", name);
-	if (ioctl(fd, TUNSETPERSIST, 1))
-		return fail(d->err, errno, "cannot keep its interface %s", name);
-	*kept = (struct kept_tun){d->kept_tuns, fd};
+	*kept = (struct kept_tun){.next = d->kept_tuns, .name = name, .fd = fd};
 	d->kept_tuns = kept;
+	return 0;
+}
+
+int tun_keep(struct dump *d, struct error *err)
+{
+	for (struct kept_tun *kept = d->kept_tuns; kept; kept = kept->next) {
+		if (ioctl(kept->fd, TUNSETPERSIST, 1))
+			return fail(err, errno, "cannot keep the interface %s", kept->name);
+		kept->is_kept = true;
+	}
 	return 0;
 }
 
 void tun_discard(struct dump *d)
 {
 	for (const struct kept_tun *kept = d->kept_tuns; kept; kept = kept->next)
-		(void)ioctl(kept->fd, TUNSETPERSIST, 0);
+		if (kept->is_kept)
+			(void)ioctl(kept->fd, TUNSETPERSIST, 0);
 	d->kept_tuns = NULL;
 }
 
-/* Has an earlier queue made the interface stay? */
-static bool was_kept(const struct dump *d, const char *name)
+/* Does an earlier queue make the interface stay? */
+static bool is_listed(const struct dump *d, const char *name)
 {
-	struct ifreq request;
-
 	for (const struct kept_tun *kept = d->kept_tuns; kept; kept = kept->next)
-		if (!ioctl(kept->fd, TUNGETIFF, &request) && !strcmp(request.ifr_name, name))
+		if (!strcmp(kept->name, name))
 			return true;
 	return false;
 }
@@ -204,10 +213,8 @@ int dump_tun(struct dump *d, struct file *f, TunQueueEntry **ret)
 	tun->interface = name;
 	if (read_state(d, fd, name, tun))
 		return d->err->code;
-	if (was_kept(d, name))
-		tun->persistent = false;
-	else if (!tun->persistent && !d->opt->leave_running && !d->opt->leave_stopped &&
-		 keep(d, fd, name))
+	if (!tun->persistent && !is_listed(d, name) && !d->opt->leave_running &&
+	    !d->opt->leave_stopped && list_kept(d, fd, name))
 		return d->err->code;
 	*ret = tun;
 	return 0;

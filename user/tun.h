@@ -13,6 +13,7 @@
 typedef struct TunQueueEntry TunQueueEntry;
 
 struct dump;
+struct error;
 struct file;
 struct judge;
 struct restore;
@@ -22,6 +23,8 @@ bool is_tun(const struct file *f);
 void judge_tun(struct judge *j, const struct file *f);
 /* *@ret stays NULL if no interface is attached. Returns 0 or -errno. */
 int dump_tun(struct dump *d, struct file *f, TunQueueEntry **ret);
+/* Makes interfaces stay that would end with the tree. Returns 0 or -errno. */
+int tun_keep(struct dump *d, struct error *err);
 /* What was made persistent by this dump is not so any more: it failed. */
 void tun_discard(struct dump *d);
 

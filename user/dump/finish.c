@@ -20,6 +20,7 @@
 #include "lib/log.h"
 #include "options.h"
 #include "stats.pb-c.h"
+#include "tun.h"
 
 #define IMAGE_VERSION 2
 
@@ -77,7 +78,9 @@ int dump_finish(void *dump, struct error *err)
 		ret = ret ?: code;
 	}
 	/* A tree that runs on does not wait for the disk. */
-	return ret || d->opt->leave_running ? ret : complete(d, err);
+	if (ret || d->opt->leave_running)
+		return ret;
+	return tun_keep(d, err) ?: complete(d, err);
 }
 
 static uint32_t micros(long long from, long long to)

@@ -5,6 +5,7 @@ import os
 import re
 import shlex
 
+import verdict
 from case import Failed, children, read_file, status_field
 
 # What a target's status must not show differently after a dump that failed or was killed.
@@ -79,3 +80,12 @@ def refused_once(case, argv, *words, seconds=60):
     if len([line for line in err.splitlines() if not line.startswith('  ')]) != 1:
         raise Failed(f'more than one line: {err}')
     return err
+
+
+def must_refuse(case, pid, word, *options):
+    """A dump of the tree is refused, as scan says it is, and harms nothing."""
+    before = fingerprint(pid)
+    err = refused(case, [*case.dumper, 'dump', '-t', str(pid), '-D', case.new_images(), '-o',
+                         'dump.log', *options], word, seconds=30)
+    unharmed(case, pid, before)
+    verdict.must_agree(case, pid, err, options)

@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/sysmacros.h>
 
 #include "bpf/record.h"
 #include "fdutil.h"
+#include "fileref.h"
 #include "options.h"
 #include "snapshot.h"
 
@@ -57,11 +57,6 @@ bool inherit_is_word(const char *word, int *ret_fd)
 	int at = 0;
 
 	return sscanf(word, "fd[%9d]:%n", ret_fd, &at) == 1 && at && *ret_fd >= 0 && word[at];
-}
-
-static uint64_t user_dev(uint32_t dev)
-{
-	return makedev(dev >> 20, dev & 0xfffff);
 }
 
 void external_file_name(const struct file *f, char name[static EXTERNAL_NAME])

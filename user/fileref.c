@@ -22,9 +22,14 @@ static bool ends_deleted(const char *path)
 	return n > m && !strcmp(path + n - m, DELETED);
 }
 
+dev_t user_dev(uint32_t dev)
+{
+	return makedev(dev >> 20, dev & 0xfffff);
+}
+
 bool stat_is(const struct stat *st, uint32_t dev, uint64_t ino)
 {
-	return st->st_ino == ino && st->st_dev == makedev(dev >> 20, dev & 0xfffff);
+	return st->st_ino == ino && st->st_dev == user_dev(dev);
 }
 
 /*

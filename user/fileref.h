@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct arena;
 struct file;
@@ -50,6 +51,8 @@ const char *fileref_obstacle(const struct options *opt, enum fileref_state state
 /* The process that a path below /proc belongs to, or 0: "/proc/123/maps" gives 123. */
 int proc_path_pid(const char *path);
 
+/* What stat() says of the device that the kernel, and so a record, calls @dev. */
+dev_t user_dev(uint32_t dev);
 /* Does @st describe the inode (@dev, @ino)? */
 bool stat_is(const struct stat *st, uint32_t dev, uint64_t ino);
 

@@ -8,9 +8,8 @@ import socket
 import termios
 
 import subjects
-import verdict
 from case import Failed, Skipped, read_file
-from harm import fingerprint, refused, unharmed
+from harm import must_refuse, refused
 
 FIRST = 300                     # descriptors from here on are handed down: Case.spawn closes others
 
@@ -38,14 +37,6 @@ def start(case, given, *words):
     pid = subjects.start(case, os.path.join(case.settings.output, 'selftests/external'), *words)[0]
     given.take_back()
     return pid
-
-
-def must_refuse(case, pid, word, *options):
-    before = fingerprint(pid)
-    err = refused(case, [*case.dumper, 'dump', '-t', str(pid), '-D', case.new_images(), '-o',
-                         'dump.log', *options], word, seconds=30)
-    unharmed(case, pid, before)
-    verdict.must_agree(case, pid, err, options)
 
 
 def must_not_restore(case, images, *words):
@@ -84,9 +75,9 @@ def log_file(case, name):
 
 
 
-
 def test_file(case):
-    """A regular file, shared by dup and fork; what is given takes its place."""
+    """A regular file, shared by dup and fork; what is given takes its place, though it was opened
+    for reading only."""
     given = Given()
     pid = start(case, given, f'w{given.hand(log_file(case, "old"))}')
     name = file_name(pid, FIRST)
@@ -94,7 +85,8 @@ def test_file(case):
     case.must([*case.dumper, 'verify', images])
     must_not_restore(case, images, 'belongs to others', '--inherit-fd')
     os.unlink(case.path('old'))
-    fd = given.hand(log_file(case, 'new'))
+    os.close(log_file(case, 'new'))
+    fd = given.hand(os.open(case.path('new'), os.O_RDONLY))
     case.restore(images, '--inherit-fd', f'fd[{fd}]:{name}')
     subjects.finish(case, pid)
     expect('the file given', read_file(case.path('new')), 'afterdupchild')

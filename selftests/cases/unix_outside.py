@@ -6,9 +6,8 @@ import os
 import socket
 
 import subjects
-import verdict
 from case import Failed, Skipped, kill
-from harm import fingerprint, refused, unharmed
+from harm import must_refuse, refused
 
 
 def start(case, kind, *names):
@@ -25,14 +24,6 @@ def listen(case, kind, name):
     if kind == socket.SOCK_STREAM:
         sock.listen()
     return sock, path.replace('\0', '@')
-
-
-def must_refuse(case, pid, word, *options):
-    before = fingerprint(pid)
-    err = refused(case, [*case.dumper, 'dump', '-t', str(pid), '-D', case.new_images(), '-o',
-                         'dump.log', *options], word, seconds=30)
-    unharmed(case, pid, before)
-    verdict.must_agree(case, pid, err, options)
 
 
 def test_datagrams(case):

@@ -133,7 +133,7 @@ static void judge_ghost(struct judge *j, const struct file *f, const char *proc)
 			   (unsigned long long)bytes, j->options->ghost_limit);
 }
 
-/* A place on a mount that stands nowhere (open_tree) would become one on the mount it was copied from. */
+/* A place on a mount that stands nowhere (open_tree) would come back on the one it is a copy of. */
 static void judge_mount(struct judge *j, const struct file *f)
 {
 	char path[64];
@@ -205,7 +205,8 @@ static bool is_plain(const struct file *f)
 }
 
 /* Of what restore is given only the name is kept. */
-static int describe_external(struct dump *d, const struct file *f, FileEntry *entry, FownEntry *fown)
+static int describe_external(struct dump *d, const struct file *f, FileEntry *entry,
+			     FownEntry *fown)
 {
 	RegFileEntry *reg = dump_message(d, &reg_file_entry__descriptor);
 	char *name = arena_alloc(&d->arena, EXTERNAL_NAME);

@@ -16,6 +16,7 @@
 #include "external.h"
 #include "fdinfo.pb-c.h"
 #include "fdutil.h"
+#include "fileref.h"
 #include "judge.h"
 #include "kind.h"
 #include "lib/err.h"
@@ -247,7 +248,6 @@ static int describe_info(struct dump *d, struct file *f, uint32_t id)
 	TtyInfoEntry *info = dump_message(d, &tty_info_entry__descriptor);
 	TtyPtyEntry *pty = describe_pty(d, detail);
 	struct image *image = dump_image(d, IMAGE_TTY_INFO);
-	uint32_t major = f->rec->rdev >> 20, minor = f->rec->rdev & 0xfffff;
 	int rc;
 
 	if (!image)
@@ -258,9 +258,9 @@ static int describe_info(struct dump *d, struct file *f, uint32_t id)
 	info->type = type_of(d->opt, f, detail);
 	info->locked = detail->is_locked;
 	info->exclusive = detail->is_exclusive;
-	info->rdev = (uint32_t)makedev(major, minor);
+	info->rdev = (uint32_t)user_dev(f->rec->rdev);
 	info->has_dev = info->has_uid = info->has_gid = true;
-	info->dev = (uint32_t)makedev(f->rec->dev >> 20, f->rec->dev & 0xfffff);
+	info->dev = (uint32_t)user_dev(f->rec->dev);
 	info->uid = f->rec->uid;
 	info->gid = f->rec->gid;
 	if (info->type == TTY_TYPE__PTY)

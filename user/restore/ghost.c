@@ -7,11 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "fdinfo.pb-c.h"
 #include "fdutil.h"
+#include "fileref.h"
 #include "ghost-file.pb-c.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
@@ -181,7 +181,7 @@ static int make_inode(struct restore *r, struct ghost *g, struct new_file *tmpfi
 {
 	const GhostFileEntry *entry = g->entry;
 	mode_t mode = entry->mode;
-	dev_t rdev = entry->has_rdev ? makedev(entry->rdev >> 20, entry->rdev & 0xfffff) : 0;
+	dev_t rdev = entry->has_rdev ? user_dev(entry->rdev) : 0;
 	int rc;
 
 	if (S_ISREG(mode) && tmpfile && make_tmpfile(g, tmpfile, ret_fd))

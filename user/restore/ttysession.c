@@ -18,14 +18,15 @@
 #include "restore/restore.h"
 #include "tty.pb-c.h"
 
-/* The pty that is to be the controlling terminal of the session of @leader; or one that is given. */
+/* The pty, or the terminal that is given, that is to be the controlling one of @leader's session. */
 static const struct new_file *find_terminal(const struct restore *r,
 					    const struct new_process *leader)
 {
 	for (size_t i = 0; i < r->n_files; i++) {
 		const struct tty_plan *plan = tty_plan_of(r->files[i]);
 
-		if (plan && (plan->is_master || r->files[i]->given >= 0) && tty_leader(r, plan->info) == leader)
+		if (plan && (plan->is_master || r->files[i]->given >= 0) &&
+		    tty_leader(r, plan->info) == leader)
 			return r->files[i];
 	}
 	return NULL;

@@ -90,7 +90,8 @@ int scan_not_shown(struct scan *scan, pid_t pid, struct error *err)
 	scan->not_shown = pid;
 	if (scan->n_not_shown < 3)
 		return fail(err, EAGAIN, "process %d was not shown", pid);
-	return fail(err, EPERM, "process %d exists, but this kernel never shows it to BPF programs", pid);
+	return fail(err, EPERM, "process %d exists, but this kernel never shows it to BPF programs",
+		    pid);
 }
 
 /* Of the processes that were there before the look, those that still are must have been shown. */
@@ -212,7 +213,8 @@ static int look_until_found(struct scan *scan, const struct pids *roots, struct 
 			return ret;
 		if (tries == TRIES || (tries > 1 && clock_ns() > scan->until)) {
 			error_deinit(err);
-			return fail(err, EAGAIN, "processes come and go too fast to be seen whole");
+			fail(err, EAGAIN, "processes come and go too fast to be seen whole");
+			return fail_hint(err, "try again, or name what to look at with --pid");
 		}
 	}
 }

@@ -99,6 +99,7 @@ bool scan_has_obstacles(const struct scan *scan);
 int scan_glance(struct scan *scan, const struct pids *roots, struct pids *doubtful,
 		struct error *err);
 
+/* Appends a process, with its parent. Returns 0 or -ENOMEM. */
 int scan_members_add(struct scan_members *members, pid_t pid, pid_t parent);
 void scan_members_deinit(struct scan_members *members);
 /* Makes a tree, with nothing but its root and pids, of whoever belongs together. */

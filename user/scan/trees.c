@@ -122,8 +122,9 @@ static bool is_top(const struct scan_member *parent, const struct scan_member *m
 }
 
 /* The root of the tree that @member belongs to; NULL if it belongs to none that was asked for. */
-static const struct scan_member *find_root(const struct scan_members *members, const struct pids *roots,
-				      const struct scan_member *member)
+static const struct scan_member *find_root(const struct scan_members *members,
+					   const struct pids *roots,
+					   const struct scan_member *member)
 {
 	for (size_t steps = 0; member && steps <= members->n; steps++) {
 		const struct scan_member *parent = find(members, member->parent);
@@ -135,7 +136,8 @@ static const struct scan_member *find_root(const struct scan_members *members, c
 	return NULL;
 }
 
-static int add_to_tree(struct scan *scan, const struct scan_member *root, const struct scan_member *member)
+static int add_to_tree(struct scan *scan, const struct scan_member *root,
+		       const struct scan_member *member)
 {
 	uint32_t position = ids_get(&scan->tree_of, (uint64_t)root->pid);
 	struct scan_tree *tree;

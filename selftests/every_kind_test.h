@@ -93,6 +93,18 @@ static int make_directory(const char *name)
 	return open(name, O_RDONLY | O_DIRECTORY);
 }
 
+static int make_symlink(const char *name)
+{
+	return symlink("nowhere", name) ? -1 : open(name, O_PATH | O_NOFOLLOW);
+}
+
+static bool leads_nowhere(int fd)
+{
+	char to[16] = "";
+
+	return readlinkat(fd, "", to, sizeof(to) - 1) == 7 && !strcmp(to, "nowhere");
+}
+
 static int make_removed(const char *name)
 {
 	int fd = make_directory(name);
@@ -169,6 +181,11 @@ static bool is_full(int fd)
 	return write(fd, "x", 1) < 0 && errno == ENOSPC;
 }
 
+static int make_kmsg(const char *name)
+{
+	return open("/dev/kmsg", O_WRONLY);
+}
+
 static int make_random(const char *name)
 {
 	return open("/dev/urandom", O_RDONLY | O_NONBLOCK);
@@ -181,10 +198,10 @@ static bool is_random(int fd)
 	return read(fd, c, 8) == 8;
 }
 
-/* Refused in a queue: the kernel does not tell whether it has an interface. CRIU wants a namespace. */
+/* CRIU wants a namespace. */
 static int make_tun(const char *name)
 {
-	return subject_through_criu() || strstr(name, "sent") ? -1 : open("/dev/net/tun", O_RDWR | O_NONBLOCK);
+	return subject_through_criu() ? -1 : open("/dev/net/tun", O_RDWR | O_NONBLOCK);
 }
 
 static bool has_no_interface(int fd)
@@ -341,6 +358,54 @@ static bool has_its_size(int fd)
 	return ioctl(fd, TIOCGWINSZ, size) == 0 && size[0] == 11 && size[1] == 22;
 }
 
+/* What this call is told of flags the file keeps, unlike by open(2), which is how CRIU does it. */
+static int open_slave(int master, int flags, bool by_path)
+{
+	return by_path || subject_through_criu()
+		       ? open(ptsname(master), O_RDWR | O_NOCTTY | flags)
+		       : ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | flags);
+}
+
+/* What was typed waits in it; its other end is open under a high number. */
+static int make_slave(const char *name)
+{
+	int master = posix_openpt(O_RDWR | O_NOCTTY), kept, fd;
+
+	if (master < 0)
+		return -1;
+	subject_need(unlockpt(master) == 0 && write(master, "typed\n", 6) == 6, "pty: %m");
+	fd = open_slave(master, 0, strstr(name, "sent"));
+	kept = fcntl(master, F_DUPFD, 800);
+	subject_need(fd >= 0 && kept >= 0, "pty: %m");
+	close(master);
+	return fd;
+}
+
+static bool was_typed_at(int fd)
+{
+	return reads(fd, "typed\n");
+}
+
+/* Its other end is closed for good. */
+static int make_hung_up(const char *name)
+{
+	int master = posix_openpt(O_RDWR | O_NOCTTY), fd;
+
+	if (master < 0)
+		return -1;
+	subject_need(unlockpt(master) == 0, "pty: %m");
+	fd = open_slave(master, O_CLOEXEC, strstr(name, "sent"));
+	close(master);
+	return fd;
+}
+
+static bool has_hung_up(int fd)
+{
+	char c;
+
+	return read(fd, &c, 1) == 0 && write(fd, "x", 1) < 0 && errno == EIO;
+}
+
 static int make_listener(const char *name)
 {
 	struct sockaddr_un sun = {.sun_family = AF_UNIX};
@@ -361,6 +426,27 @@ static bool listens(int fd)
 		return false;
 	conn = accept(fd, NULL, NULL);
 	return conn >= 0 && write(client, "content", 7) == 7 && reads(conn, "content");
+}
+
+/* Its other end is open under a high number. */
+static int make_connection(const char *name)
+{
+	int ends[2], kept;
+
+	subject_need(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, ends) == 0 &&
+			     write(ends[1], "content", 7) == 7,
+		     "socketpair: %m");
+	kept = fcntl(ends[1], F_DUPFD, 800);
+	subject_need(kept >= 0, "socketpair: %m");
+	close(ends[1]);
+	return ends[0];
+}
+
+static bool reads_and_waits(int fd)
+{
+	char c;
+
+	return reads(fd, "content") && read(fd, &c, 1) < 0 && errno == EAGAIN;
 }
 
 static int make_datagram(const char *name)
@@ -406,12 +492,14 @@ static const struct kind kinds[] = {
 	{"tmpfile", make_tmpfile, reads_on},
 	{"place", make_place, NULL},
 	{"directory", make_directory, NULL},
+	{"symlink", make_symlink, leads_nowhere},
 	{"removed", make_removed, is_removed},
 	{"fifo", make_fifo, reads_content},
 	{"pipe", make_stream, reads_and_ends},
 	{"packets", make_packets, reads_and_ends},
 	{"zero", make_zero, is_zero},
 	{"full", make_full, is_full},
+	{"kmsg", make_kmsg, NULL},
 	{"random", make_random, is_random},
 	{"tun", make_tun, has_no_interface},
 	{"eventfd", make_eventfd, counts_seven},
@@ -424,7 +512,10 @@ static const struct kind kinds[] = {
 	{"epoll", make_epoll, tells_of_five, true},
 	{"memfd", make_memfd, is_sealed},
 	{"terminal", make_terminal, has_its_size, true},
+	{"slave", make_slave, was_typed_at, true},
+	{"hung up", make_hung_up, has_hung_up, true},
 	{"listener", make_listener, listens, true},
+	{"connection", make_connection, reads_and_waits, true},
 	{"datagram", make_datagram, reads_content, true},
 	{"tcp", make_tcp, accepts},
 };

@@ -284,7 +284,8 @@ static int describe(struct dump *d, struct file *f, FileEntry *entry)
 	if (!tty || !(tty->fown = dump_fown(d, f)))
 		return fail(d->err, ENOMEM, "cannot describe it");
 	tty->id = f->id;
-	tty->flags = file_flags(f);
+	/* What TIOCGPTPEER was told stays, which open(2) does not keep. */
+	tty->flags = file_flags(f) | (f->rec->f_flags & O_CLOEXEC);
 	tty->tty_info_id = tty_number(d, f, &is_new);
 	if (d->err->code)
 		return d->err->code;

@@ -196,12 +196,19 @@ static int take_masters(struct restore *r, struct making *m)
 	return rc;
 }
 
+/*
+ * What this call is told of flags stays in those of the file, unlike by open(2), which keeps no
+ * O_CLOEXEC, and adds O_LARGEFILE: as to the other end, which was opened so.
+ */
 static int open_peer(struct restore *r, const struct tty_pair *pair, int flags)
 {
-	int fd = ioctl(pair->fd, TIOCGPTPEER, flags | O_NOCTTY | O_CLOEXEC);
+	int by_open = fcntl(pair->fd, F_GETFL) & ~O_ACCMODE, fd;
 
-	return fd < 0 ? fail(r->err, errno, "cannot open the terminal /dev/pts/%u", pair->index)
-		      : fd;
+	fd = ioctl(pair->fd, TIOCGPTPEER, (flags & (O_ACCMODE | O_CLOEXEC | by_open)) | O_NOCTTY);
+	if (fd < 0)
+		return fail(r->err, errno, "cannot open the terminal /dev/pts/%u", pair->index);
+	(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+	return fd;
 }
 
 /* The node of a new slave belongs to this process. */
@@ -232,7 +239,7 @@ static int open_end(struct restore *r, const struct tty_pair *pair, struct new_f
 	/* The leader of its session opens it, as /dev/tty: tty_lead. */
 	if (plan->info->type == TTY_TYPE__CTTY && tty_leader(r, plan->info))
 		return 0;
-	f->fd = open_peer(r, pair, (int)f->entry->tty->flags & O_ACCMODE);
+	f->fd = open_peer(r, pair, (int)f->entry->tty->flags);
 	if (f->fd < 0)
 		return r->err->code;
 	return plan->is_hung ? 0 : give_node(r, f);

@@ -6,6 +6,7 @@
 #include <linux/filter.h>
 #include <linux/if.h>
 #include <linux/if_alg.h>
+#include <linux/if_tun.h>
 #include <linux/io_uring.h>
 #include <linux/landlock.h>
 #include <linux/memfd.h>
@@ -397,6 +398,18 @@ static int make_reuseport_program(void)
 	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &prog, sizeof(prog)) ? -1 : fd;
 }
 
+/* A tap that drops what its program says. */
+static int make_tap_filter(void)
+{
+	struct sock_filter filter[] = {BPF_STMT(BPF_RET | BPF_K, 0)};
+	struct sock_fprog prog = {1, filter};
+	struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI};
+	int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK);
+
+	strcpy(request.ifr_name, "crbpf%d");
+	return ioctl(fd, TUNSETIFF, &request) || ioctl(fd, TUNATTACHFILTER, &prog) ? -1 : fd;
+}
+
 static const struct obstacle obstacles[] = {
 	{"inotify_overflow", make_inotify_overflow},
 	{"fanotify_permission", make_fanotify_permission},
@@ -439,6 +452,7 @@ static const struct obstacle obstacles[] = {
 	{"dnotify", make_dnotify},
 	{"watch_queue", make_watch_queue},
 	{"eventfd_told", make_eventfd_told},
+	{"tap_filter", make_tap_filter},
 };
 
 int main(int argc, char **argv)

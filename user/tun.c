@@ -11,6 +11,8 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "dump/dump.h"
@@ -89,6 +91,45 @@ static bool has_other_queue(const struct judge *j, const struct file *f, const c
 	return false;
 }
 
+/* The program of a filter lies in the memory of whoever attached it. */
+static bool has_filter(int fd)
+{
+	struct sock_fprog program = {0};
+
+	return !ioctl(fd, TUNGETFILTER, &program) && program.len;
+}
+
+/* Has its tap a filter? The kernel tells who has the descriptor: it is borrowed for that. */
+static int look_for_filter(const struct file *f)
+{
+	_cleanup_close_ int fd = -1, pidfd = -1;
+	struct stat st;
+
+	if (f->copy >= 0)
+		return has_filter(f->copy);
+	pidfd = (int)syscall(SYS_pidfd_open, f->process->pid, 0);
+	if (pidfd >= 0)
+		fd = (int)syscall(SYS_pidfd_getfd, pidfd, f->fd, 0);
+	if (fd < 0)
+		return -errno;
+	/* In a scan the number may be another file's by now. */
+	return !fstat(fd, &st) && S_ISCHR(st.st_mode) && st.st_rdev == makedev(10, 200) && has_filter(fd);
+}
+
+static void judge_filter(struct judge *j, const struct file *f, const char *name)
+{
+	int has = look_for_filter(f);
+
+	if (has > 0) {
+		judge_file(j, f, "tun", "TUNDETACHFILTER takes it away",
+			   "its interface %s has a filter, whose program cannot be read", name);
+	} else if (has < 0) {
+		judge_file(j, f, "tun", NULL, "only a dump can tell whether its interface %s has a filter",
+			   name);
+		judge_soften(j);
+	}
+}
+
 void judge_tun(struct judge *j, const struct file *f)
 {
 	char name[IFNAMSIZ];
@@ -100,10 +141,15 @@ void judge_tun(struct judge *j, const struct file *f)
 	} else if (*name && read_number(name, "tun_flags", &flags)) {
 		judge_file(j, f, "tun", "run crbpf in the network namespace of the interface, with /sys",
 			   "the interface %s is attached to it, which is not to be seen from here", name);
-	} else if (*name && has_other_queue(j, f, name)) {
-		judge_file(j, f, "tun", NULL,
-			   "it is one of the queues of %s, which are numbered anew, by descriptor", name);
-		judge_soften(j);
+	} else if (*name) {
+		if (flags & IFF_TAP)
+			judge_filter(j, f, name);
+		if (has_other_queue(j, f, name)) {
+			judge_file(j, f, "tun", NULL,
+				   "it is one of the queues of %s, which are numbered anew, by descriptor",
+				   name);
+			judge_soften(j);
+		}
 	}
 }
 
@@ -117,14 +163,6 @@ static bool is_here(int fd)
 	       there.st_ino == here.st_ino;
 }
 
-/* The program of a filter lies in the memory of whoever attached it. */
-static bool has_filter(int fd, unsigned int flags)
-{
-	struct sock_fprog program = {0};
-
-	return flags & IFF_TAP && !ioctl(fd, TUNGETFILTER, &program) && program.len;
-}
-
 static int read_state(struct dump *d, int fd, const char *name, TunQueueEntry *tun)
 {
 	struct ifreq request = {0};
@@ -136,10 +174,6 @@ static int read_state(struct dump *d, int fd, const char *name, TunQueueEntry *t
 	if (ioctl(fd, TUNGETIFF, &request) || ioctl(fd, TUNGETSNDBUF, &buffer) ||
 	    ioctl(fd, TUNGETVNETHDRSZ, &header))
 		return fail(d->err, errno, "cannot look at its interface %s", name);
-	if (has_filter(fd, flags)) {
-		fail(d->err, 0, "its interface %s has a filter, whose program cannot be read", name);
-		return fail_hint(d->err, "TUNDETACHFILTER takes it away");
-	}
 	tun->index = if_nametoindex(name);
 	tun->flags = flags & SET_FLAGS;
 	tun->detached = request.ifr_flags & IFF_DETACH_QUEUE;

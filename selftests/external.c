@@ -2,7 +2,8 @@
 /*
  * Descriptors of what belongs to others, who give another at restore. Run by cases/external.py,
  * with a word for each: a letter, and the number of a descriptor.
- *   w300  is written to: "before", and when restored "after", "dup" and, by a child, "child"
+ *   w300  is written to: "before", and when restored "after", "dup", by a child "child", and by
+ *         one that shares the table of descriptors "shared"
  *   W300  the same, and has no flags that criu would not put back
  *   r300  is read from, when restored: "given"
  *   q300  is written to, but waits in the queue of a Unix socket meanwhile
@@ -10,13 +11,15 @@
  */
 #include "subject.h"
 
+#include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <termios.h>
 
-#define MAX 8
+#define MAX   8
+#define STACK (64 << 10)
 
 static struct item {
 	char how;
@@ -144,21 +147,44 @@ static pid_t start_child(int n, int *ret_go)
 	_exit(0);
 }
 
+/* Has the same table (CLONE_FILES): descriptors made since the restore are its own, too. */
+static int share_table(void *shared)
+{
+	volatile int *copies = shared; /* 0: not yet */
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (int i = 0; i < MAX && items[i].how; i++) {
+		while (!copies[i])
+			subject_sleep(1);
+		if (strchr("wW", items[i].how) && write(copies[i], "shared", 6) != 6)
+			_exit(2);
+	}
+	_exit(0);
+}
+
 int main(int argc, char **argv)
 {
+	static char stack[STACK] __attribute__((aligned(16)));
 	int go, status, n = argc - 1;
-	pid_t child;
+	int *copies = subject_shared(4096);
+	pid_t child, sharer;
 
 	for (int i = 0; i < n; i++) {
 		items[i] = (struct item){.how = argv[i + 1][0], .fd = atoi(argv[i + 1] + 1)};
 		set_up(&items[i]);
 	}
 	child = start_child(n, &go);
+	sharer = clone(share_table, stack + STACK, CLONE_FILES | SIGCHLD, copies);
+	subject_need(sharer > 0, "clone: %m");
 	subject_ready();
 	subject_wait_restored();
 	for (int i = 0; i < n; i++)
 		check_item(&items[i]);
 	subject_check(write(go, "", 1) == 1, "write: %m");
 	subject_check(waitpid(child, &status, 0) == child && !status, "the child: %x", status);
+	for (int i = 0; i < n; i++)
+		__atomic_store_n(&copies[i], fcntl(items[i].fd, F_DUPFD, 400), __ATOMIC_RELEASE);
+	subject_check(waitpid(sharer, &status, 0) == sharer && !status, "who shares the table: %x",
+		      status);
 	return subject_end();
 }

@@ -76,8 +76,8 @@ def log_file(case, name):
 
 
 def test_file(case):
-    """A regular file, shared by dup and fork; what is given takes its place, though it was opened
-    for reading only."""
+    """A regular file, shared by dup, fork and CLONE_FILES; what is given takes its place, though it
+    was opened for reading only."""
     given = Given()
     pid = start(case, given, f'w{given.hand(log_file(case, "old"))}')
     name = file_name(pid, FIRST)
@@ -89,7 +89,7 @@ def test_file(case):
     fd = given.hand(os.open(case.path('new'), os.O_RDONLY))
     case.restore(images, '--inherit-fd', f'fd[{fd}]:{name}')
     subjects.finish(case, pid)
-    expect('the file given', read_file(case.path('new')), 'afterdupchild')
+    expect('the file given', read_file(case.path('new')), 'afterdupchildshared')
 
 
 def test_path(case):
@@ -106,7 +106,7 @@ def test_path(case):
         case.restore(images, '--inherit-fd', f'fd[{fd}]:{path}')
         subjects.finish(case, pid)
     expect('the file of the dump', read_file(case.path('old')), 'before' * 2)
-    expect('the file given', read_file(case.path('new')), 'afterdupchild' * 2)
+    expect('the file given', read_file(case.path('new')), 'afterdupchildshared' * 2)
 
 
 def test_device(case):
@@ -169,7 +169,7 @@ def test_pipes(case):
                            for w in ('--inherit-fd', f'fd[{fd}]:{name}')])
     os.write(new_in, b'en')
     subjects.finish(case, pid)
-    expect('the new pipe', drain(new_out), b'afterdupchild')
+    expect('the new pipe', drain(new_out), b'afterdupchildshared')
 
 
 def test_fifo(case):
@@ -185,7 +185,7 @@ def test_fifo(case):
     fd = given.hand(os.open(path, os.O_WRONLY))
     case.restore(images, '--inherit-fd', f'fd[{fd}]:{name}')
     subjects.finish(case, pid)
-    expect('the FIFO', drain(reader), b'beforeafterdupchild')
+    expect('the FIFO', drain(reader), b'beforeafterdupchildshared')
 
 
 def test_same_pipe(case):
@@ -202,7 +202,7 @@ def test_same_pipe(case):
     case.restore(images, *[w for fd, name in zip(numbers, names)
                            for w in ('--inherit-fd', f'fd[{fd}]:{name}')])
     subjects.finish(case, pid)
-    expect('the pipe', drain(old_out), b'beforeafterdupchild')
+    expect('the pipe', drain(old_out), b'beforeafterdupchildshared')
     expect('what is left to be read', drain(numbers[1]), b'')
 
 
@@ -234,7 +234,7 @@ def test_socket(case):
     given.take_back()
     subjects.finish(case, pid)
     expect('what the new ones were told', (drain(pair.fileno()), drain(peer.fileno())),
-           (b'afterdupchild', b'afterdupchild'))
+           (b'afterdupchildshared', b'afterdupchildshared'))
 
 
 def tty_name(pid, fd):
@@ -293,7 +293,7 @@ def interop(case, given, old, new, name_of, external_of, result):
         case.restore(images, '--inherit-fd', f'fd[{fd}]:{name}')
         given.take_back()
         subjects.finish(case, pid)
-        expect(f'{dumper} to {restorer}', result(), b'afterdupchild')
+        expect(f'{dumper} to {restorer}', result(), b'afterdupchildshared')
 
 
 def test_interop_file(case):

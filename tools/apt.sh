@@ -44,13 +44,25 @@ apt_open() { # ARCH SUITE...
 	# Backports have a low priority of their own.
 	printf 'Package: *\nPin: release o=*\nPin-Priority: 500\n' >"$apt_folder/preferences"
 	: >"$apt_folder/status"
-	apt-get "${apt_options[@]}" update >&2 </dev/null ||
-		die "cannot read the package lists of $* for $arch from $mirror"
+	apt_quiet update || apt_die "cannot read the package lists of $* for $arch"
+}
+
+# What it complains of is kept for apt_die.
+apt_quiet() { # ARGUMENT-OF-APT-GET...
+	apt-get "${apt_options[@]}" "$@" >&2 </dev/null 2>"$apt_folder/errors"
+}
+
+# APT's first error is the cause, and all that is said; with addresses in it, so it ends the line.
+apt_die() { # MESSAGE
+	local why
+
+	why=$(grep -m 1 '^E: ' "$apt_folder/errors") || why=$(tail -n 1 "$apt_folder/errors")
+	die "$1: choose a mirror that answers in APT's sources, or a proxy by http_proxy=URL" \
+		"(${why#E: })"
 }
 
 apt_download() { # PACKAGE...; with all they depend on
-	apt-get "${apt_options[@]}" -y --download-only install "$@" >&2 </dev/null ||
-		die "cannot download $*"
+	apt_quiet -y --download-only install "$@" || apt_die "cannot download $*"
 }
 
 # Unpacks packages into a new folder. No maintainer script runs.

@@ -37,8 +37,7 @@ build_kernel() { # FOLDER ARCH KERNEL BUSYBOX
 	mapfile -t names < <(apt-cache "${apt_options[@]}" depends --recurse --important \
 		"linux-image-$flavour" | grep -E '^linux-(image|base|binary|modules)-[0-9]')
 	[ ${#names[@]} -gt 0 ] || die "there is no kernel $3 for $arch"
-	(cd "$apt_debs" && apt-get "${apt_options[@]}" download "${names[@]}" >&2) ||
-		die "cannot download ${names[*]}"
+	(cd "$apt_debs" && apt_quiet download "${names[@]}") || apt_die "cannot download ${names[*]}"
 	apt_unpack "$folder/files" "$apt_debs"/*.deb
 	apt_close
 	version=$(basename "$folder"/files/usr/lib/modules/*)

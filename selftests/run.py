@@ -68,6 +68,11 @@ def run_unit(case, name):
     return out
 
 
+def left_out_of(text):
+    """The tests that a unit program skipped, each with the reason, from what it printed."""
+    return re.findall(r'^  (\S+) \n    \S+:\d+: (.*)\n    skipped$', text, re.M)
+
+
 def subject_tests(settings):
     for name in sources('', '.c'):
         program = os.path.join(settings.output, 'selftests', name)
@@ -237,6 +242,8 @@ class Runner:
     def show(self, test, verdict, text, seconds):
         reason = f': {text.splitlines()[0]}' if verdict == 'skip' and text else ''
         print(f'{verdict:4} {test.name} ({seconds:.1f} s){reason}')
+        for name, why in left_out_of(text) if test.name.startswith('unit/') else ():
+            print(f'skip {test.name} {name}: {why}')
         if text and (verdict in ('FAIL', 'again') or self.settings.verbose):
             print('     ' + '\n     '.join(text.splitlines()))
         sys.stdout.flush()

@@ -49,6 +49,8 @@ int main(void)
 {
 	struct sigaction sa = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO};
 
+	if (prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_OFF, 0, 0, 0))
+		subject_skip("no syscall user dispatch on this processor: %m");
 	if (!can_be_restored())
 		subject_skip("needs Linux 6.4: syscall user dispatch is set from outside");
 	sigaction(SIGSYS, &sa, NULL);

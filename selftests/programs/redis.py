@@ -129,9 +129,16 @@ def run(case, saving):
     check(case, client, keys + 5000)
 
 
+def run_logged(case, saving):
+    try:
+        run(case, saving)
+    except Failed as e:
+        raise Failed(f'{e}\n{read_file(case.path("redis.log"))[-3000:]}') from None
+
+
 def test_redis(case):
-    run(case, saving=False)
+    run_logged(case, saving=False)
 
 
 def test_redis_saving(case):
-    run(case, saving=True)
+    run_logged(case, saving=True)

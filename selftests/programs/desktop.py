@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A desktop of an unprivileged user: Xtigervnc with XFCE in it (session, window manager, panel with
 its plugins, desktop, settings), ibus-daemon with engines and the bridge to X, accessibility, two
-buses, and xterm with a shell, below a process that adopts orphans. Every window is there again, and
-what is typed reaches the same shell."""
+buses, and xterm with a shell, below a process that adopts orphans. Every window is there again, what
+is typed reaches the same shell, and a client of the VNC server sees the desktop."""
 
 import os
 import re
 import shutil
 import signal
 
+import rfb
 from case import Failed, Skipped, descendants, kill, read_file
 
 NOBODY = 65534
@@ -78,6 +79,13 @@ class Desktop:
         """The names of all its processes, of those that stay."""
         return sorted(read_file(f'/proc/{p}/comm').strip() for p in descendants(self.pid))
 
+    def screen(self):
+        """What a VNC client is told of it, and whether there is something to be seen."""
+        client = rfb.Client(('127.0.0.1', 5900 + self.number), 60 * self.case.settings.patience)
+        picture = client.picture()
+        client.leave()
+        return client.name, client.width, client.height, len(set(picture)) > 16
+
     def await_rest(self):
         """All have started: the windows and processes are the same for two seconds."""
         seen, since = None, 0
@@ -126,7 +134,12 @@ def drive(case, desktop):
     case.await_true(before, 60, 'an answer of the shell')
     desktop.type('n=40')
     windows, names = desktop.await_rest()
+    screen = desktop.screen()
+    if screen[1:] != (800, 600, True):
+        raise Failed(f'a VNC client sees {screen}')
     case.cycle(desktop.pid)
+    if desktop.screen() != screen:
+        raise Failed(f'a VNC client sees {desktop.screen()}, saw {screen}')
     if desktop.names() != names:
         raise Failed(f'processes {desktop.names()}, were {names}')
     if desktop.windows() != windows:

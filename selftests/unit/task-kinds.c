@@ -341,8 +341,9 @@ TEST(a_filter_that_kills_judges_nothing_of_ours)
 	set_up(&s);
 	seccomp_entry__init(&table);
 	for (int i = 0; i < 2; i++) {
+		/* The newest first: what is called prev comes behind it. */
 		seccomp_filter__init(&filters[i]);
-		filters[i].filter.data = (void *)(i ? kill_all : allow);
+		filters[i].filter.data = (void *)(i ? allow : kill_all);
 		filters[i].filter.len = sizeof(kill_all);
 		filters[i].has_prev = i;
 		filters[i].prev = 0;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Seccomp. Each thread has a chain of filters, oldest first; the image holds those of the
- * whole tree as one table in which each names its predecessor. If all threads of a process
+ * whole tree as one table, in CRIU's order: a thread names its oldest filter, and what a filter
+ * calls `prev` is the one that was put on it next. If all threads of a process
  * have the same chain, they share it: it is installed by the leader with TSYNC, for a later
  * TSYNC of the program would fail with equal copies.
  *
@@ -134,38 +135,48 @@ static int add_filter(struct dump *d, const SeccompFilter *filter)
 	return (int)n;
 }
 
-/* Adds the chain of @t to the table. Returns the index of the newest, or -errno. */
+static int add_link(struct dump *d, const struct task *t, unsigned long i, uint32_t flags,
+			   int next)
+{
+	_cleanup_free_ struct sock_filter *code = NULL;
+	struct metadata meta = {.filter_off = i};
+	SeccompFilter filter = SECCOMP_FILTER__INIT;
+	int n = read_filter(t->tid, i, &code);
+
+	if (n <= 0)
+		return fail(d->err, n, "cannot read its seccomp filter %lu", i);
+	filter.has_flags = true;
+	/*
+	 * Whether it came with SPEC_ALLOW is not kept. What it did without shows in the
+	 * thread's speculation controls, which are put back by themselves.
+	 */
+	filter.flags = flags | SECCOMP_FILTER_FLAG_SPEC_ALLOW;
+	/* Whether it logs is all that the kernel tells. */
+	if (ptrace(PTRACE_SECCOMP_GET_METADATA, t->tid, (void *)sizeof(meta), &meta) >= 0)
+		filter.flags |= (uint32_t)meta.flags;
+	filter.filter.data = (unsigned char *)code;
+	filter.filter.len = (size_t)n * sizeof(*code);
+	filter.has_prev = next >= 0;
+	filter.prev = next >= 0 ? (uint32_t)next : 0;
+	return add_filter(d, &filter);
+}
+
+/* Adds the chain of @t to the table, the newest first. Returns the index of the oldest, or -errno. */
 static int add_chain(struct dump *d, const struct task *t, uint32_t flags)
 {
-	int last = -1;
+	unsigned long n = 0;
+	int index = -1;
 
-	for (unsigned long i = 0;; i++) {
-		_cleanup_free_ struct sock_filter *code = NULL;
-		struct metadata meta = {.filter_off = i};
-		SeccompFilter filter = SECCOMP_FILTER__INIT;
-		int n = read_filter(t->tid, i, &code);
-
-		if (n < 0)
-			return fail(d->err, n, "cannot read its seccomp filter %lu", i);
-		if (!n)
-			return last >= 0 ? last : fail(d->err, 0, "its seccomp filters have gone");
-		filter.has_flags = true;
-		/*
-		 * Whether it came with SPEC_ALLOW is not kept. What it did without shows in the
-		 * thread's speculation controls, which are put back by themselves.
-		 */
-		filter.flags = flags | SECCOMP_FILTER_FLAG_SPEC_ALLOW;
-		/* Whether it logs is all that the kernel tells. */
-		if (ptrace(PTRACE_SECCOMP_GET_METADATA, t->tid, (void *)sizeof(meta), &meta) >= 0)
-			filter.flags |= (uint32_t)meta.flags;
-		filter.filter.data = (unsigned char *)code;
-		filter.filter.len = (size_t)n * sizeof(*code);
-		filter.has_prev = last >= 0;
-		filter.prev = last >= 0 ? (uint32_t)last : 0;
-		last = add_filter(d, &filter);
-		if (last < 0)
-			return last;
+	while (ptrace(PTRACE_SECCOMP_GET_FILTER, t->tid, (void *)n, NULL) > 0)
+		n++;
+	if (!n)
+		return fail(d->err, errno, "cannot read its seccomp filters");
+	while (n-- > 0) {
+		index = add_link(d, t, n, flags, index);
+		if (index < 0)
+			return index;
 	}
+	return index;
 }
 
 /* Have all threads of the process the very same filters? */
@@ -246,8 +257,8 @@ static bool has_filter(const struct new_task *t)
 }
 
 /*
- * Lists the chain that ends at @index, oldest first, in @ret (CHAIN_MAX long). Returns its
- * length or -errno.
+ * Lists the chain whose oldest filter is @index, in @ret (CHAIN_MAX long). Returns its length or
+ * -errno.
  */
 static int list_chain(struct restore *r, uint32_t index, const SeccompFilter **ret)
 {
@@ -259,7 +270,7 @@ static int list_chain(struct restore *r, uint32_t index, const SeccompFilter **r
 	for (;;) {
 		const SeccompFilter *filter;
 
-		/* A chain leads to ever older entries only: it cannot run in circles. */
+		/* A chain leads to ever earlier entries only: it cannot run in circles. */
 		if (index >= entry->n_seccomp_filters || n == CHAIN_MAX)
 			return fail(r->err, 0, "seccomp.img has no filter %u", index);
 		filter = entry->seccomp_filters[index];
@@ -278,12 +289,6 @@ static int list_chain(struct restore *r, uint32_t index, const SeccompFilter **r
 			return fail(r->err, 0, "seccomp.img: filter %u follows filter %u", index,
 				    filter->prev);
 		index = filter->prev;
-	}
-	for (int i = 0; i < n / 2; i++) {
-		const SeccompFilter *swap = ret[i];
-
-		ret[i] = ret[n - 1 - i];
-		ret[n - 1 - i] = swap;
 	}
 	return n;
 }

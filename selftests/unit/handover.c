@@ -268,7 +268,7 @@ TEST(wait_that_is_over_at_restore)
 	engine_destroy(engine);
 }
 
-/* A call that does not sleep after all is reported with its result, in its exit stop. */
+/* A call that does not sleep after all is reported with its result. */
 TEST(sleep_that_ends_at_once)
 {
 	struct engine *engine = make_engine();

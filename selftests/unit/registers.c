@@ -251,3 +251,76 @@ TEST(rseq_section_is_left_for_its_abort_address)
 	regs_deinit(&regs);
 	end(pid);
 }
+
+static void call_once(struct injected *task)
+{
+	__s64 result = 0;
+
+	OK(injected_syscall(task, SYS_getppid, (const __u64[6]){}, &result, &err));
+	EXPECT_EQ(result, getpid());
+}
+
+static void unmap(struct injected *task)
+{
+	OK(injected_unmap(task, &err));
+}
+
+static void sleep_not(struct injected *task, __u64 engine, unsigned int settle_ms)
+{
+	__u64 pc = engine + (__u64)(arch_engine_syscall - arch_engine);
+	__s64 code = 1;
+
+	OK(injected_sleep(task, pc, SYS_close, (const __u64[6]){9999}, settle_ms, &code, &err));
+	EXPECT_EQ(code, -EBADF);
+}
+
+/* Every register that a task is given behind its last call is the program's. */
+static void registers_arrive(void (*last_call)(struct injected *), unsigned int settle_ms)
+{
+	struct engine *engine = make_engine();
+	struct injected *task = spawn(engine);
+	pid_t pid = injected_tid(task);
+	struct regs regs, set, again;
+	CoreEntry *core;
+
+	OK(regs_get(&regs, pid, &err));
+	regs_set_pc(&regs, (__u64)(unsigned long)spin);
+	core = core_of(&regs);
+	EXPECT(pattern_fill(core, 0));
+	OK(arch_regs_from_core(&set, core, &err));
+
+	if (last_call)
+		last_call(task);
+	else
+		sleep_not(task, engine_address(engine), settle_ms);
+	OK(regs_set(&set, pid, &err));
+	injected_forget(task);
+	detach(pid);
+	usleep(20000);
+	stop(pid);
+	OK(regs_get(&again, pid, &err));
+	EXPECT_MEMEQ(set.set[0].data, again.set[0].data, set.set[0].size);
+
+	core_entry__free_unpacked(core, NULL);
+	regs_deinit(&regs);
+	regs_deinit(&set);
+	regs_deinit(&again);
+	end(pid);
+	engine_destroy(engine);
+}
+
+TEST(registers_arrive_after_a_call)
+{
+	registers_arrive(call_once, 0);
+}
+
+TEST(registers_arrive_after_the_engine)
+{
+	registers_arrive(unmap, 0);
+}
+
+TEST(registers_arrive_after_a_sleep)
+{
+	registers_arrive(NULL, 0);
+	registers_arrive(NULL, 100);
+}

@@ -72,7 +72,10 @@ struct batch *injected_batch(struct injected *task);
 /* Where the engine lies in every task: [engine_address, + engine_size). */
 __u64 engine_address(const struct engine *engine);
 
-/* Executes one call outside a batch, without a trap. Result or -errno in *@ret_result. */
+/*
+ * Executes one call outside a batch, without a trap. Result or -errno in *@ret_result.
+ * The thread is left in a stop that is no syscall's, so that all of its registers may be set.
+ */
 int injected_syscall(struct injected *task, long nr, const __u64 args[6], __s64 *ret_result,
 		     struct error *err);
 
@@ -80,8 +83,8 @@ int injected_syscall(struct injected *task, long nr, const __u64 args[6], __s64 
  * Executes a call with the instruction at @pc of the task's own code, and waits
  * until it ends or sleeps @settle_ms. A sleeping one is interrupted. *@ret_result
  * is what stands in the result register then (-516: the call waits to be
- * restarted). The thread is left in that ptrace stop: only its registers may be
- * set and it may be detached.
+ * restarted). The thread is left as by injected_syscall, but only its registers may be set
+ * and it may be detached.
  */
 int injected_sleep(struct injected *task, __u64 pc, long nr, const __u64 args[6],
 		   unsigned int settle_ms, __s64 *ret_result, struct error *err);
@@ -101,7 +104,7 @@ int injected_suspend_seccomp(struct injected *task, struct error *err);
 
 /*
  * Unmaps the engine from the task's memory, by the last thread that runs in it:
- * the others must be past their last batch. The thread is left in a syscall-exit stop.
+ * the others must be past their last batch. The thread is left as by injected_syscall.
  */
 int injected_unmap(struct injected *task, struct error *err);
 

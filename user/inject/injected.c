@@ -166,6 +166,31 @@ static int read_result(struct injected *task, __s64 *ret_result, struct error *e
 	return 0;
 }
 
+static int interrupt(struct injected *task, struct error *err)
+{
+	if (ptrace(PTRACE_INTERRUPT, task->tid, NULL, NULL) < 0 && errno != ESRCH)
+		return fail(err, errno, "cannot interrupt the task");
+	return 0;
+}
+
+/*
+ * Reads the result of a call in its exit stop, and leaves that for the stop from which the kernel
+ * would restart the call: on ARM64 the exit stop has a mark of its own in x7, and what is written
+ * there is lost. Any stop uses up a request to stop, so this one needs its own.
+ */
+static int end_syscall(struct injected *task, __s64 *ret_result, struct error *err)
+{
+	int code = read_result(task, ret_result, err);
+
+	if (code == 0)
+		code = interrupt(task, err);
+	if (code == 0)
+		code = injected_resume(task, PTRACE_CONT, err);
+	if (code == 0)
+		code = injected_wait(task, PTRACE_CONT, STOP_INTERRUPT, err);
+	return code < 0 ? code : 0;
+}
+
 /* Takes the task to the entry stop of a call at @pc. */
 static int enter_syscall(struct injected *task, __u64 pc, long nr, const __u64 args[6],
 			 struct error *err)
@@ -197,9 +222,7 @@ int injected_syscall(struct injected *task, long nr, const __u64 args[6], __s64 
 	if (code < 0)
 		return code;
 	code = injected_wait(task, PTRACE_SYSCALL, STOP_SYSCALL, err);
-	if (code < 0)
-		return code;
-	return read_result(task, ret_result, err);
+	return code < 0 ? code : end_syscall(task, ret_result, err);
 }
 
 /* Waits until the call ends, at most @settle_ms. 1: it is in its exit stop; 0: still sleeping. */
@@ -231,28 +254,6 @@ static int wait_settled(struct injected *task, unsigned int settle_ms, struct er
 	}
 }
 
-static int interrupt(struct injected *task, struct error *err)
-{
-	if (ptrace(PTRACE_INTERRUPT, task->tid, NULL, NULL) < 0 && errno != ESRCH)
-		return fail(err, errno, "cannot interrupt the task");
-	return 0;
-}
-
-/*
- * Goes from the exit stop of an interrupted call to the stop from which the kernel
- * restarts it. Any stop uses up a request to stop, so this one needs its own.
- */
-static int leave_to_restart(struct injected *task, struct error *err)
-{
-	int code = interrupt(task, err);
-
-	if (code == 0)
-		code = injected_resume(task, PTRACE_CONT, err);
-	if (code == 0)
-		code = injected_wait(task, PTRACE_CONT, STOP_INTERRUPT, err);
-	return code < 0 ? code : 0;
-}
-
 int injected_sleep(struct injected *task, __u64 pc, long nr, const __u64 args[6],
 		   unsigned int settle_ms, __s64 *ret_result, struct error *err)
 {
@@ -267,7 +268,7 @@ int injected_sleep(struct injected *task, __u64 pc, long nr, const __u64 args[6]
 		if (code < 0)
 			return code;
 		if (code > 0)
-			return read_result(task, ret_result, err);
+			return end_syscall(task, ret_result, err);
 	}
 	/* Before the call it works as well: the call finds the request when it wants to sleep. */
 	code = interrupt(task, err);
@@ -276,12 +277,7 @@ int injected_sleep(struct injected *task, __u64 pc, long nr, const __u64 args[6]
 	if (code < 0)
 		return code;
 	code = injected_wait(task, PTRACE_SYSCALL, STOP_SYSCALL, err);
-	if (code < 0)
-		return code;
-	code = read_result(task, ret_result, err);
-	if (code < 0 || *ret_result > -ERESTARTSYS || *ret_result < -ERESTART_RESTARTBLOCK)
-		return code;
-	return leave_to_restart(task, err);
+	return code < 0 ? code : end_syscall(task, ret_result, err);
 }
 
 int injected_unmap(struct injected *task, struct error *err)

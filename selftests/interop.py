@@ -96,6 +96,7 @@ LIMITS = {
                    limit('credentials, names, peek offsets and what is out of band', by=TO,
                          lost=['SO_PEEK_OFF', 'the peek', '(mine|dead|child): sent by', 'oob',
                                'no byte out', 'receiver: from', '?reset:'])],
+    'unix_relative': [limit('names of peers', ['client: `', 'accepted: `'], by=TO)],
     'user_dispatch': [limit('system call user dispatch', ['is no longer dispatched'])],
     'protection_keys': [limit('protection keys', ['?.*'])],
     'pty': [limit('a terminal whose session begins below its other end', by=FROM, fails='ctty inherit')],

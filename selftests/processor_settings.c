@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a thread has asked of its processor by prctl: the length of vectors, and whether it
- * is inherited; tagged addresses; which keys sign pointers. The first thread and another.
+ * What a thread has asked of its processor: the length of vectors, and whether it is inherited;
+ * tagged addresses; which keys sign pointers; the use of tile registers. The first thread and another.
  */
 #include "subject.h"
+
+#include "processor_calls.h"
 
 #include <pthread.h>
 #include <sys/prctl.h>
@@ -43,18 +45,19 @@ static int ask(int vector_length)
 	n += prctl(SET_TAGGED_ADDR_CTRL, TAGGED_ADDR_ENABLE | MTE_TCF_SYNC, 0, 0, 0) >= 0 ||
 	     prctl(SET_TAGGED_ADDR_CTRL, TAGGED_ADDR_ENABLE, 0, 0, 0) >= 0;
 	n += prctl(PAC_SET_ENABLED_KEYS, APDBKEY, 0, 0, 0) >= 0;
-	return n;
+	return n + ask_processor();
 }
 
-static void read_all(int got[N_SETTINGS])
+static void read_all(int got[N_SETTINGS + 1])
 {
 	for (size_t i = 0; i < N_SETTINGS; i++)
 		got[i] = prctl(settings[i].get, 0, 0, 0, 0);
+	got[N_SETTINGS] = processor_setting();
 }
 
 static void keep(const char *who)
 {
-	int before[N_SETTINGS], after[N_SETTINGS];
+	int before[N_SETTINGS + 1], after[N_SETTINGS + 1];
 
 	read_all(before);
 	pthread_barrier_wait(&ready);
@@ -63,6 +66,8 @@ static void keep(const char *who)
 	for (size_t i = 0; i < N_SETTINGS; i++)
 		subject_check(after[i] == before[i], "%s: %s: %x, was %x", who, settings[i].name,
 			      after[i], before[i]);
+	subject_check(after[N_SETTINGS] == before[N_SETTINGS], "%s: states %x, were %x", who,
+		      after[N_SETTINGS], before[N_SETTINGS]);
 }
 
 static void *run_thread(void *arg)

@@ -48,16 +48,16 @@ def start(case, *names):
     return pid, [(name, int(fd)) for name, fd in made]
 
 
-def dump_refused(case, pid):
+def dump_refused(case, pid, *options):
     before = fingerprint(pid)
     images = case.new_images()
     err = refused(case, [*case.dumper, 'dump', '-t', str(pid), '-D', images, '-o', 'dump.log',
-                         '--timeout', '2'], seconds=30)
+                         '--timeout', '2', *options], seconds=30)
     left = [n for n in os.listdir(images) if n != 'dump.log']
     if left:
         raise Failed(f'refused, but it wrote {left}')
     unharmed(case, pid, before)
-    verdict.must_agree(case, pid, err)
+    verdict.must_agree(case, pid, err, options)
     return err
 
 
@@ -133,6 +133,16 @@ def option_needed(case, program, option):
 
 def test_locks_without_option(case):
     return option_needed(case, 'file_locks', '--file-locks')
+
+
+def test_lock_in_flight(case):
+    """Whoever may take it again: who receives it is not known yet."""
+    pid, _ = start(case, 'flying_locked')
+    err = dump_refused(case, pid, '--file-locks')
+    if 'no process has it open' not in err:
+        raise Failed(f'another reason: {err}')
+    subjects.finish(case, pid)
+    return err.strip()
 
 
 def test_link_without_option(case):

@@ -81,8 +81,10 @@ int main(void)
 
 	subject_need(plain >= 0 && sealed >= 0 && empty >= 0 && future >= 0 && sparse >= 0 && named >= 0,
 		     "memfd_create: %m");
-	if (huge_map)
+	if (huge_map) {
+		subject_say("huge", "mapped");
 		huge_unmapped = make("unmapped", MFD_HUGETLB, (off_t)huge_size(), "");
+	}
 	subject_need(pwrite(sparse, "end", 3, SPARSE - 3) == 3, "pwrite: %m");
 	writable = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, future, 0);
 	status = fcntl(future, F_ADD_SEALS, F_SEAL_FUTURE_WRITE);

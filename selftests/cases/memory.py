@@ -11,7 +11,7 @@ from case import Failed, Skipped, is_running, read_file, status_field
 HUGE = '/proc/sys/vm/nr_hugepages'
 
 
-def with_huge_pages(case, way):
+def with_huge_pages(case, way, name='hugetlb'):
     before = read_file(HUGE).strip()
     if not before:
         raise Skipped('needs huge pages')
@@ -20,7 +20,7 @@ def with_huge_pages(case, way):
         f.write(str(int(before) + 16))
     if int(read_file(HUGE)) < int(before) + 16:
         raise Skipped('no 16 huge pages could be had')
-    way(case, os.path.join(case.settings.output, 'selftests/hugetlb'))
+    way(case, os.path.join(case.settings.output, 'selftests', name))
 
 
 def test_hugetlb(case):
@@ -31,7 +31,14 @@ def test_hugetlb_left_running(case):
     with_huge_pages(case, subjects.left_running)
 
 
-test_hugetlb.alone = test_hugetlb_left_running.alone = True
+def test_memfd(case):
+    """Mapped and unmapped: without such pages to be had the subject leaves that out."""
+    with_huge_pages(case, subjects.restored, 'memfd_modes')
+    if not os.path.exists(os.path.join(case.work, 'huge')):
+        raise Failed('it mapped no huge page')
+
+
+test_hugetlb.alone = test_hugetlb_left_running.alone = test_memfd.alone = True
 
 
 def test_zero_and_clean_pages(case):

@@ -6,10 +6,10 @@
  */
 #include "subject.h"
 
-#include <elf.h>
 #include <pthread.h>
-#include <sys/auxv.h>
 #include <sys/time.h>
+
+#include "vdso_find.h"
 
 #define NS 1000000000LL
 /* Between a dump and a restore there may be hours, when machines change. */
@@ -27,33 +27,6 @@ static struct {
 
 static volatile int stop, n_up;
 static clockid_t watched = CLOCK_MONOTONIC;
-
-static void *find(const char *name)
-{
-	const char *base = (const char *)getauxval(AT_SYSINFO_EHDR), *names = NULL;
-	const Elf64_Ehdr *elf = (const void *)base;
-	const Elf64_Phdr *ph = (const void *)(base + elf->e_phoff);
-	const Elf64_Dyn *dyn = NULL;
-	const Elf64_Sym *sym = NULL;
-	char x86[64], arm64[64];
-
-	snprintf(x86, sizeof(x86), "__vdso_%s", name);
-	snprintf(arm64, sizeof(arm64), "__kernel_%s", name);
-	for (int i = 0; i < elf->e_phnum; i++)
-		if (ph[i].p_type == PT_DYNAMIC)
-			dyn = (const void *)(base + ph[i].p_offset);
-	for (; dyn && dyn->d_tag != DT_NULL; dyn++) {
-		if (dyn->d_tag == DT_SYMTAB)
-			sym = (const void *)(base + dyn->d_un.d_ptr);
-		if (dyn->d_tag == DT_STRTAB)
-			names = base + dyn->d_un.d_ptr;
-	}
-	subject_need(sym && names, "the vDSO has no symbols");
-	for (sym++; (const char *)sym < names; sym++)
-		if (!strcmp(names + sym->st_name, x86) || !strcmp(names + sym->st_name, arm64))
-			return (void *)(base + sym->st_value);
-	return NULL;
-}
 
 static long long system_ns(clockid_t clock)
 {
@@ -173,13 +146,12 @@ static void wait_idle(void)
 
 static void take_addresses(void)
 {
-	subject_need(getauxval(AT_SYSINFO_EHDR), "no vDSO");
-	vdso.clock_gettime = find("clock_gettime");
-	vdso.clock_getres = find("clock_getres");
-	vdso.gettimeofday = find("gettimeofday");
-	vdso.time = find("time");
-	vdso.getcpu = find("getcpu");
-	vdso.getrandom = find("getrandom");
+	vdso.clock_gettime = vdso_find("clock_gettime");
+	vdso.clock_getres = vdso_find("clock_getres");
+	vdso.gettimeofday = vdso_find("gettimeofday");
+	vdso.time = vdso_find("time");
+	vdso.getcpu = vdso_find("getcpu");
+	vdso.getrandom = vdso_find("getrandom");
 	subject_need(vdso.clock_gettime && vdso.gettimeofday, "the vDSO knows no clock");
 	check_all();
 }

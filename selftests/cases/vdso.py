@@ -101,8 +101,8 @@ def elsewhere(case, pid, how):
     return start, now
 
 
-def start_subject(case, *arguments):
-    program = os.path.join(case.settings.output, 'selftests/vdso_calls')
+def start_subject(case, *arguments, name='vdso_calls'):
+    program = os.path.join(case.settings.output, 'selftests', name)
     pid, _ = subjects.start(case, program, *arguments)
     return pid
 
@@ -116,6 +116,17 @@ def test_elsewhere(case):
         inside += read_file(case.logs[-1]).count('stopped in the vDSO')
     subjects.finish(case, pid)
     return f'{inside} of 12 threads were inside'
+
+
+def test_every_instruction(case):
+    """A call in flight ends with the right time, wherever in it the thread was."""
+    pid = start_subject(case, name='vdso_inside')
+    elsewhere(case, pid, of_another_build)
+    inside = read_file(case.logs[-1]).count('stopped in the vDSO')
+    subjects.finish(case, pid)
+    if inside < 10:
+        raise Failed(f'{inside} threads were inside')
+    return f'{inside} threads were inside'
 
 
 def test_nothing_old_is_executed(case):

@@ -21,8 +21,12 @@ def beat(case):
 
 def begin(case, name, *arguments):
     pid = case.spawn([program(case, name), *arguments])
-    case.await_true(lambda: os.path.exists(os.path.join(case.work, 'beat')) and beat(case) > 3,
+    case.await_true(lambda: pid in case.statuses or
+                    os.path.exists(os.path.join(case.work, 'beat')) and beat(case) > 3,
                     30, f'beats of {name}')
+    if pid in case.statuses:
+        raise Failed(f'{name} ended: {case.statuses[pid]} '
+                     + read_file(os.path.join(case.work, 'failures')))
     return pid
 
 

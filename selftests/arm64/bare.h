@@ -26,6 +26,8 @@ __asm__(".pushsection .text\n"
 	"bare_end:\n"
 	"	.popsection\n");
 
-extern const char bare_begin[], bare_end[];
+/* hidden: else both are looked up in the GOT, where the linker for ARM64 takes them for one */
+extern const char bare_begin[] __attribute__((visibility("hidden")));
+extern const char bare_end[] __attribute__((visibility("hidden")));
 
 #endif

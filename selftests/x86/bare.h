@@ -29,6 +29,7 @@ __asm__(".pushsection .text\n"
 	"bare_end:\n"
 	"	.popsection\n");
 
-extern const char bare_begin[], bare_end[];
+extern const char bare_begin[] __attribute__((visibility("hidden")));
+extern const char bare_end[] __attribute__((visibility("hidden")));
 
 #endif

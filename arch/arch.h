@@ -15,7 +15,8 @@
  *  6. features.c what of that an image records, and what another processor lacks of it
  *  7. frame.c   signal frames, and instructions of programs: see frame.h
  *  8. tags.c    tags that memory may have
- *  9. pattern.h values for all registers, for the tests
+ *  9. keys.c    protection keys that memory may have
+ * 10. pattern.h values for all registers, for the tests
  */
 
 #include <linux/types.h>
@@ -218,6 +219,19 @@ int arch_tagged_prot(void);
  */
 int arch_tags_read(pid_t tid, __u64 start, unsigned char *tags, size_t n);
 int arch_tags_write(pid_t tid, __u64 start, const unsigned char *tags, size_t n);
+
+/* --- keys.c ------------------------------------------------------------- */
+
+/* The protection key of a mapping with this vm_page_prot (vma_record.prot): 0 is that of all memory. */
+unsigned int arch_vma_key(__u64 page_prot);
+/*
+ * Lets this thread, and those whom it clones, use memory of all keys. Returns what
+ * arch_restore_keys puts back: a register, 0 if there is none.
+ */
+__u64 arch_open_keys(void);
+void arch_restore_keys(__u64 before);
+/* May a thread with these registers not use memory without a key? */
+bool arch_denies_plain_memory(const struct regs *regs);
 
 /* --- features.c --------------------------------------------------------- */
 

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/arch.h"
 #include "judge.h"
 #include "lib/cleanup.h"
 #include "snapshot.h"
@@ -35,9 +36,12 @@ static void judge_flags(struct judge *j, const struct process *p, const struct v
 static void judge_key(struct judge *j, const struct process *p, const struct vma *v,
 		      unsigned int key)
 {
-	if (key)
+	if (key != arch_vma_key(v->rec->prot))
 		judge_vma(j, p, v, "protection key", NULL,
-			  "has protection key %u, which cannot be carried yet", key);
+			  "has protection key %u, which this kernel notes in a new way", key);
+	else if (key && v->rec->special)
+		judge_vma(j, p, v, "protection key", NULL,
+			  "is the kernel's own and has protection key %u, which cannot be carried", key);
 }
 
 void judge_vmflags(struct judge *j, const struct mm *mm)

@@ -51,6 +51,10 @@ void vma_fill_entry(const struct vma *v, VmaEntry *entry)
 	}
 	if (v->rec->props & VMA_PROP_SEALED && !v->rec->special)
 		entry->has_sealed = entry->sealed = true;
+	if (arch_vma_key(v->rec->prot) && !v->rec->special) {
+		entry->has_protection_key = true;
+		entry->protection_key = arch_vma_key(v->rec->prot);
+	}
 	if (arch_vma_has_tags(v->rec->prot))
 		entry->has_tagged = entry->tagged = true;
 	if (*v->anon_name && !v->rec->special)

@@ -70,6 +70,8 @@ const char *arch_frame_obstacle(const struct regs *regs)
 		memcpy(&mode, gcs->data, sizeof(mode));
 	if (mode)
 		return "it has a shadow stack";
+	if (arch_denies_plain_memory(regs))
+		return "it has denied itself memory without a protection key";
 	if (sve && sve->size > VECTOR_HEADER)
 		memcpy(&flags, (char *)sve->data + SVE_FLAGS, sizeof(flags));
 	if (flags & SVE_IN_USE || (streaming && streaming->size > VECTOR_HEADER) ||

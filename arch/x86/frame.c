@@ -71,6 +71,8 @@ void arch_find_gadgets(const void *text, size_t size, __u64 at, struct gadgets *
 
 const char *arch_frame_obstacle(const struct regs *regs)
 {
+	if (arch_denies_plain_memory(regs))
+		return "it has denied itself memory without a protection key";
 	return regs_find(regs, NT_X86_SHSTK) ? "it has a shadow stack" : NULL;
 }
 

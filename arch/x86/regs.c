@@ -7,6 +7,7 @@
 #include <sys/user.h>
 
 #include "arch/regset.h"
+#include "arch/x86/xstate.h"
 
 #define PTRACE_GET_THREAD_AREA_ 25 /* asm/ptrace-abi.h, which collides with sys/ptrace.h */
 #define PTRACE_SET_THREAD_AREA_ 26
@@ -56,6 +57,55 @@ static int tls_set(pid_t tid, const struct regs *regs, const struct regset *set)
 	return 0;
 }
 
+/* Where the rights to protection keys are in @set; NULL if there are none. */
+static char *pkru_of(const struct regset *set)
+{
+	size_t offset, size;
+
+	if (!xstate_locate(XSTATE_PKRU, &offset, &size) || offset + size > set->size)
+		return NULL;
+	return (char *)set->data + offset;
+}
+
+static __u32 read_pkru(const struct regset *set)
+{
+	const char *at = pkru_of(set);
+	__u32 pkru = 0;
+
+	if (at)
+		memcpy(&pkru, at, sizeof(pkru));
+	return pkru;
+}
+
+/*
+ * The kernel keeps the rights to protection keys by itself since 5.14: the word that says what is in
+ * use may be older than they are, if the thread was stopped on its way out of pkey_alloc(2).
+ */
+static int xstate_get(pid_t tid, struct regset *set)
+{
+	int code = regset_get(tid, set);
+	__u64 in_use;
+
+	if (code < 0 || !set->size || !read_pkru(set))
+		return code;
+	memcpy(&in_use, (char *)set->data + XSTATE_IN_USE, sizeof(in_use));
+	in_use |= 1ull << XSTATE_PKRU;
+	memcpy((char *)set->data + XSTATE_IN_USE, &in_use, sizeof(in_use));
+	return 0;
+}
+
+/* From 5.14 up to 6.1 the kernel took the set, but not these rights: stable releases have mended that. */
+static int verify_pkru(pid_t tid, const struct regset *want)
+{
+	struct regset now = {.note = want->note};
+	int code = regset_get(tid, &now);
+
+	if (!code && read_pkru(&now) != read_pkru(want))
+		code = -EOPNOTSUPP;
+	free(now.data);
+	return code;
+}
+
 /*
  * The kernel takes this set only in its own full size, which depends on what it
  * and the processor know. Offsets of components are the processor's, so a shorter
@@ -82,6 +132,8 @@ static int xstate_set(pid_t tid, const struct regs *regs, const struct regset *s
 	memset(now.data, 0, now.size);
 	memcpy(now.data, data, now.size < set->size ? now.size : set->size);
 	code = regset_set(tid, set->note, now.data, now.size);
+	if (!code && pkru_of(&now))
+		code = verify_pkru(tid, &now);
 	free(now.data);
 	return code;
 }
@@ -94,7 +146,7 @@ static int shstk_set(pid_t tid, const struct regs *regs, const struct regset *se
 
 const struct regset_info arch_regsets[] = {
 	{NT_PRSTATUS, "the general registers", NULL, NULL},
-	{NT_X86_XSTATE, "the floating-point and vector registers", NULL, xstate_set},
+	{NT_X86_XSTATE, "the floating-point and vector registers", xstate_get, xstate_set},
 	{NT_386_TLS, "the TLS segments", tls_get, tls_set},
 	{NT_X86_SHSTK, "the shadow stack pointer", NULL, shstk_set},
 };

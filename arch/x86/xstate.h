@@ -12,6 +12,8 @@ struct regs;
 typedef struct ThreadInfoX86 ThreadInfoX86;
 
 #define XSTATE_COMPONENTS 63
+#define XSTATE_PKRU	  9  /* the component of protection key rights: 8 bytes, the first 4 count */
+#define XSTATE_IN_USE	  512 /* offset of the word that says which components are there */
 /* Where this processor keeps component @bit. False if it has none or the kernel does not use it. */
 bool xstate_locate(unsigned int bit, size_t *ret_offset, size_t *ret_size);
 /* Fills info->fpregs and, for components that CRIU has no list for, info->regsets. 0 or -errno. */

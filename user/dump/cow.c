@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "arch/arch.h"
 #include "collect/collector.h"
 #include "dump/dump.h"
 #include "dump/freezer.h"
@@ -132,13 +133,15 @@ static void tell(struct dump *d, const struct process *p, const char *why)
 	d->cow->is_told = true;
 }
 
+/* Where it can grow, and is open to whoever has rights to no protection key; 0: nowhere. */
 static __u64 stack_of(const struct process *p)
 {
 	for (size_t i = 0; i < p->mm->n_vmas; i++) {
 		const struct vma *v = &p->mm->vmas[i];
+		bool is_open = v->rec->flags & VMF_GROWSDOWN && !arch_vma_key(v->rec->prot);
 
 		if (v->start <= p->rec->start_stack && p->rec->start_stack < v->end)
-			return v->rec->flags & VMF_GROWSDOWN ? v->start : 0;
+			return is_open ? v->start : 0;
 	}
 	return 0;
 }
@@ -152,7 +155,7 @@ static int clone_guest(struct guest *g, const struct process *p, struct cow_clon
 	if (!cow_find_gadgets(g))
 		return fail(err, 0, "its program has not the instructions for it");
 	if (!stack)
-		return fail(err, 0, "it has no stack that grows");
+		return fail(err, 0, "it has no stack that grows, or one with a protection key");
 	ret = guest_settle(g, stack, err);
 	if (ret)
 		return ret;

@@ -217,21 +217,25 @@ static void __attribute__((noreturn)) await_seize(void)
 		syscall(SYS_exit_group, 127);
 }
 
-/* clone3 with all signals blocked but SIGTRAP, which the engine's trap needs. Returns a pid or
- * -errno. */
+/*
+ * clone3 with all signals blocked but SIGTRAP, which the engine's trap needs, and with the rights to
+ * all protection keys: calls will use memory that has one. Returns a pid or -errno.
+ */
 static pid_t clone_blocked(struct clone_args *args)
 {
 	const __u64 all = ~(1ULL << (SIGTRAP - 1));
-	__u64 before;
+	__u64 before, keys;
 	pid_t pid;
 
 	if (syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, KERNEL_SIGSET) < 0)
 		return -errno;
+	keys = arch_open_keys();
 	pid = (pid_t)syscall(SYS_clone3, args, sizeof(*args));
 	if (pid == 0)
 		await_seize();
 	if (pid < 0)
 		pid = -errno;
+	arch_restore_keys(keys);
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, KERNEL_SIGSET);
 	return pid;
 }

@@ -115,6 +115,10 @@ static void describe_flags(const struct process *p, MmEntry *mm)
 	mm->has_mlock_future = mm->mlock_future = rec->def_flags & VM_LOCKED;
 	mm->has_mlock_onfault = mm->mlock_onfault = rec->def_flags & VM_LOCKONFAULT;
 	mm->has_coredump_filter = read_coredump_filter(p->pid, &mm->coredump_filter);
+	mm->has_protection_keys = rec->keys > 1;
+	mm->protection_keys = rec->keys;
+	mm->has_exec_only_key = rec->exec_only_key > 0;
+	mm->exec_only_key = (uint32_t)rec->exec_only_key;
 	mm->has_memory_merge = mm->memory_merge = rec->mm_flags >> MMF_VM_MERGE_ANY & 1;
 	if (rec->mm_flags >> MMF_HAS_MDWE & 1) {
 		mm->has_mdwe = true;
@@ -169,10 +173,6 @@ static void judge(struct judge *j, const struct task *t)
 	if (p->rec->aio_table)
 		judge_process(j, p, "aio", "io_destroy its contexts",
 			      "asynchronous IO contexts (io_setup) cannot be carried yet");
-	if (p->rec->keys > 1)
-		judge_process(j, p, "protection keys", "pkey_free them",
-			      "protection keys are allocated (%#x), which cannot be carried yet",
-			      p->rec->keys & ~1u);
 	if (p->rec->dumpable < 0) {
 		judge_process(j, p, "dumpable", NULL,
 			      "this kernel does not tell if it is dumpable");

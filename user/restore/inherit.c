@@ -227,7 +227,7 @@ static size_t mark_inherited(struct new_process *child, const struct new_process
 		if (j == parent->n_vmas)
 			break;
 		v->inherited = is_inheritable(v, &parent->vmas[j]);
-		v->born_prot = (int)parent->vmas[j].entry->prot;
+		v->born_prot = memory_base_prot(parent->vmas[j].entry);
 		n += v->inherited && v->has_pages && parent->vmas[j].has_pages;
 	}
 	return n;

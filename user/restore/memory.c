@@ -109,9 +109,14 @@ static int filling_prot(int prot, bool has_pages)
 	return has_pages ? (prot | PROT_WRITE) & ~PROT_EXEC : prot;
 }
 
+int memory_base_prot(const VmaEntry *entry)
+{
+	return (int)entry->prot | (entry->prot == PROT_EXEC ? PROT_READ : 0);
+}
+
 int memory_map_prot(const struct new_vma *v)
 {
-	return filling_prot((int)v->entry->prot, v->has_pages);
+	return filling_prot(memory_base_prot(v->entry), v->has_pages);
 }
 
 static int protect(struct batch *batch, const VmaEntry *entry, int prot)
@@ -214,13 +219,15 @@ static int current_prot(const struct new_vma *v)
 	return filling_prot(v->born_prot, v->has_pages);
 }
 
-/* With what its architecture knows beside reading, writing and executing. */
-static int final_prot(const struct new_vma *v)
+static int more_prot(const VmaEntry *entry)
 {
-	const VmaEntry *entry = v->entry;
-
-	return (int)entry->prot | (entry->has_vm_flags ? arch_vma_prot(entry->vm_flags) : 0) |
+	return (entry->has_vm_flags ? arch_vma_prot(entry->vm_flags) : 0) |
 	       (entry->tagged ? arch_tagged_prot() : 0);
+}
+
+int memory_final_prot(const VmaEntry *entry)
+{
+	return (int)entry->prot | more_prot(entry);
 }
 
 static int start_finishing(struct new_process *p, struct error *err)
@@ -230,9 +237,10 @@ static int start_finishing(struct new_process *p, struct error *err)
 
 	for (size_t i = 0; i < p->n_vmas && !ret; i++) {
 		const struct new_vma *v = &p->vmas[i];
+		int prot = memory_base_prot(v->entry) | more_prot(v->entry);
 
-		if (current_prot(v) != final_prot(v) || v->entry->tagged)
-			ret = protect(batch, v->entry, final_prot(v));
+		if (current_prot(v) != prot || v->entry->tagged)
+			ret = protect(batch, v->entry, prot);
 		if (!ret && v->entry->madv)
 			ret = advise(v, v->inherited ? ~0ull : ~EARLY_ADVICE, batch);
 		if (!ret && v->entry->anon_name && *v->entry->anon_name)

@@ -9,6 +9,8 @@
 
 #include <stddef.h>
 
+typedef struct VmaEntry VmaEntry;
+
 struct error;
 struct new_process;
 struct new_vma;
@@ -20,6 +22,13 @@ struct restore;
  * was there before.
  */
 int memory_map_prot(const struct new_vma *v);
+/*
+ * How @entry is protected until all memory stands: what can only be executed is readable, too, for
+ * the kernel gives such memory a protection key of its choice (user/kind/pkeys.c).
+ */
+int memory_base_prot(const VmaEntry *entry);
+/* How it is in the end, with what its architecture knows beside reading, writing and executing. */
+int memory_final_prot(const VmaEntry *entry);
 
 /* Removes what @p got from the one that cloned it, but for the engine, the vDSO and what it
  * inherits. */

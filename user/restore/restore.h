@@ -179,6 +179,7 @@ struct restore {
 	uint64_t page_size;
 	uint64_t lowest_address;   /* below it nothing may be mapped */
 	uint64_t task_size;        /* nor from here on */
+	bool has_keys;             /* protection keys exist; known if somebody uses them */
 	pid_t home_sid, home_pgid; /* session and group of this process: a shell job joins them */
 
 	int pidfd;               /* of this process, at that number in every task too; -1 */

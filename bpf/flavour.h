@@ -163,6 +163,12 @@ struct signal_struct___hlist {
 	struct hlist_head posix_timers;
 };
 
+/* Private to fs/timerfd.c. */
+struct timerfd_ctx___cancel {
+	__s64 moffs;
+	bool might_cancel;
+};
+
 /* f_owner became a pointer, allocated when it is first set, in 6.12 */
 struct file___owner {
 	struct fown_struct f_owner;

@@ -6,6 +6,7 @@
 
 #include "file.h"
 #include "glance.h"
+#include "timerfd.h"
 
 #define PIPEFS_MAGIC	     0x50495045
 #define SOCKFS_MAGIC	     0x534f434b
@@ -21,6 +22,7 @@ enum file_class {
 	CLASS_PLAIN,	 /* all there is to say follows from its inode, path and flags */
 	CLASS_EVENTFD,
 	CLASS_STATELESS, /* nothing it holds matters */
+	CLASS_TIMER,
 	CLASS_EPOLL,
 	CLASS_PIPE,
 	CLASS_SOCKET,
@@ -119,8 +121,10 @@ static __always_inline __u32 class_by_name(void)
 {
 	if (is_anon("eventfd"))
 		return CLASS_EVENTFD;
-	if (is_anon("timerfd") || is_anon("signalfd"))
+	if (is_anon("signalfd"))
 		return CLASS_STATELESS;
+	if (is_anon("timerfd"))
+		return CLASS_TIMER;
 	if (is_anon("eventpoll"))
 		return CLASS_EPOLL;
 	return CLASS_DOUBTFUL;
@@ -314,6 +318,8 @@ static __always_inline bool file_key(void)
 		return is_plain_eventfd();
 	case CLASS_STATELESS:
 		return true;
+	case CLASS_TIMER:
+		return !is_cancelled_timer(seen(private_data));
 	case CLASS_EPOLL:
 		file_walk.is_contained = watches_nothing();
 		break;
@@ -340,8 +346,10 @@ static __always_inline void ask_kind(__u32 class)
 		eventfd_detail();
 		break;
 	case CLASS_STATELESS:
-		timerfd_detail();
 		signalfd_detail();
+		break;
+	case CLASS_TIMER:
+		timerfd_detail();
 		break;
 	case CLASS_PIPE:
 		pipe_detail();

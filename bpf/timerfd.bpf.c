@@ -43,6 +43,7 @@ int timerfd_detail(void)
 		read_alarm(ctx, d);
 	else
 		read_timer(ctx, d);
+	d->is_cancelled = is_cancelled_timer(ctx);
 	d->is_armed = d->is_queued || (d->expired && d->interval_ns);
 	return detail_done(DETAIL_TIMERFD, sizeof(*d));
 }

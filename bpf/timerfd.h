@@ -20,6 +20,18 @@ struct timerfd_detail {
 	__u32 expired;
 	__u32 is_armed;		/* queued, or periodic with an unread expiry */
 	__u32 is_queued;	/* will fire */
+	__u32 is_cancelled;	/* the clock was set (TFD_TIMER_CANCEL_ON_SET), which nobody has read */
+	__u32 reserved;
 };
+
+#ifdef __bpf__
+static __always_inline bool is_cancelled_timer(void *timer)
+{
+	struct timerfd_ctx___cancel *ctx = timer;
+
+	return bpf_core_field_exists(ctx->moffs) && BPF_CORE_READ(ctx, might_cancel) &&
+	       BPF_CORE_READ(ctx, moffs) == (__s64)(~0ULL >> 1); /* KTIME_MAX */
+}
+#endif
 
 #endif

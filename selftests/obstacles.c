@@ -21,6 +21,8 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <sys/timex.h>
 #include <sys/un.h>
 
 /* More events than it keeps. */
@@ -398,6 +400,20 @@ static int make_reuseport_program(void)
 	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &prog, sizeof(prog)) ? -1 : fd;
 }
 
+/* By as little as can be, there and back. */
+static int make_timerfd_cancelled(void)
+{
+	struct itimerspec far = {.it_value.tv_sec = 1LL << 40};
+	struct timex forth = {.modes = ADJ_SETOFFSET | ADJ_NANO, .time.tv_usec = 1};
+	struct timex back = {.modes = ADJ_SETOFFSET | ADJ_NANO,
+			     .time = {.tv_sec = -1, .tv_usec = 999999999}};
+	int fd = timerfd_create(CLOCK_REALTIME, 0);
+
+	if (timerfd_settime(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &far, NULL))
+		return -1;
+	return adjtimex(&forth) < 0 || adjtimex(&back) < 0 ? -1 : fd;
+}
+
 /* A tap that drops what its program says. */
 static int make_tap_filter(void)
 {
@@ -453,6 +469,7 @@ static const struct obstacle obstacles[] = {
 	{"watch_queue", make_watch_queue},
 	{"eventfd_told", make_eventfd_told},
 	{"tap_filter", make_tap_filter},
+	{"timerfd_cancelled", make_timerfd_cancelled},
 };
 
 int main(int argc, char **argv)

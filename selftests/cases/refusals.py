@@ -20,7 +20,8 @@ NAMES = {
         'io_uring', 'bpf_map', 'perf_event', 'secretmem', 'fuse', 'mqueue',
         'reuseport_program', 'alg', 'mptcp', 'xdp', 'bpf_program', 'bpf_link', 'kvm',
         'block_device', 'namespace', 'ruleset', 'new_mount', 'detached_mount', 'pressure',
-        'dnotify', 'watch_queue', 'eventfd_told', 'tap_filter'),
+        'dnotify', 'watch_queue', 'eventfd_told', 'tap_filter',
+        'timerfd_cancelled'),
     'obstacles_tasks': (
         'network_namespace', 'mount_namespace', 'ipc_namespace', 'uts_namespace', 'traced',
         'vfork', 'aio', 'time_namespace', 'pid_namespace', 'headless', 'thread_directory',

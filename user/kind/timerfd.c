@@ -37,15 +37,23 @@ static bool claims(const struct file *f)
 
 static void judge(struct judge *j, struct file *f)
 {
+	const struct timerfd_detail *detail = f->detail;
+
 	judge_fown(j, f);
-	if (f->rec->detail_type != DETAIL_TIMERFD || !f->detail)
+	if (f->rec->detail_type != DETAIL_TIMERFD || !detail)
 		judge_file(j, f, "timerfd", NULL, "its time cannot be read on this kernel");
+	else if (detail->is_cancelled)
+		judge_file(j, f, "timerfd", "let the program read it",
+			   "it is to tell that the clock was set (TFD_TIMER_CANCEL_ON_SET), and was "
+			   "not asked yet");
 }
 
-/* Whatever it holds, it can be held again; that it can be read is a matter of the kernel. */
+/* What else it holds can be held again; that it can be read is a matter of the kernel. */
 static bool is_plain(const struct file *f)
 {
-	return true;
+	const struct timerfd_detail *detail = f->detail;
+
+	return !detail || !detail->is_cancelled;
 }
 
 /*

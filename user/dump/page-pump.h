@@ -46,7 +46,13 @@ struct run {
 	uint64_t start, count;
 };
 
-enum chunk_state { CHUNK_FREE, CHUNK_READING, CHUNK_READY, CHUNK_WRITING };
+enum chunk_state {
+	CHUNK_FREE,
+	CHUNK_FOR_TRACER,	/* has its ranges and its buffer, and waits for the tracer to read it */
+	CHUNK_READING,
+	CHUNK_READY,
+	CHUNK_WRITING,
+};
 
 struct chunk {
 	enum chunk_state state;
@@ -54,6 +60,7 @@ struct chunk {
 	struct page_range ranges[CHUNK_RANGES];
 	size_t n_ranges;
 	size_t pages;
+	bool by_tracer;		/* one of the ranges is to be read by the tracer */
 	char *buffer;		/* CHUNK_BYTES; NULL while it is free */
 	struct run *runs;	/* a run per page at worst, and as many iovecs */
 	struct iovec *iovs;
@@ -79,6 +86,7 @@ struct page_pump {
 	char *buffers[SLOTS + WORKERS_MAX];
 	size_t n_buffers;
 	pthread_t threads[WORKERS_MAX];	/* besides the caller's */
+	pthread_t tracer;	/* the caller's */
 	size_t n_workers, n_started;
 	unsigned int n_slow;	/* of all pages files: page-store.h; atomic */
 

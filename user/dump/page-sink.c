@@ -136,6 +136,7 @@ static int next_range(struct page_pump *pump, struct page_range *range)
 int pump_next_chunk(struct page_pump *pump, struct chunk *chunk)
 {
 	chunk->n_ranges = chunk->pages = 0;
+	chunk->by_tracer = false;
 	for (;;) {
 		size_t room = (pump->chunk_pages - chunk->pages) * pump->page_size;
 		struct page_range *range = &chunk->ranges[chunk->n_ranges];
@@ -167,6 +168,7 @@ int pump_next_chunk(struct page_pump *pump, struct chunk *chunk)
 			pump->rest.start = range->end = range->start + room;
 		}
 		chunk->pages += (range->end - range->start) / pump->page_size;
+		chunk->by_tracer |= range->by_tracer;
 		chunk->n_ranges++;
 	}
 	chunk->sink = pump->sink;

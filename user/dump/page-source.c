@@ -335,6 +335,7 @@ static bool take_region(struct page_source *src, struct page_range *ret)
 	ret->is_shared = v->rec->has_relatives || v->rec->flags & VMF_MERGEABLE ||
 			 !(v->rec->flags & VMF_READ) || src->saved;
 	ret->is_saved = is_saved(src, v);
+	ret->by_tracer = !(v->rec->flags & VMF_READ) && !ret->is_saved;
 	ret->may_be_shared = v->rec->has_relatives;
 	region->start = ret->end;
 	if (region->start == region->end)

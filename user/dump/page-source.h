@@ -26,6 +26,7 @@ struct page_range {
 	bool is_shared;		/* other processes may have the same pages: they must not be pinned */
 	bool may_be_shared;	/* with another process, as fork left it */
 	bool is_saved;		/* to be taken from saved_pages */
+	bool by_tracer;		/* the process itself may not read it: only the thread that traces it can be sure to */
 };
 
 /* Pages that a clone has not got (page-saved.c): their content at the moment of the clone. */

@@ -198,10 +198,26 @@ static void finish_chunk(struct page_pump *pump, struct chunk *chunk)
 	free_chunk(pump, chunk);
 }
 
-/* Takes more ranges into a free slot and reads them. */
-static void begin_chunk(struct page_pump *pump, struct chunk *chunk)
+static void fill_chunk(struct page_pump *pump, struct chunk *chunk)
 {
 	struct error err = { 0 };
+	int ret;
+
+	chunk->state = CHUNK_READING;
+	pthread_mutex_unlock(&pump->lock);
+	ret = read_chunk(chunk, pump->page_size, &err);
+	pthread_mutex_lock(&pump->lock);
+	if (ret)
+		pump_fail(pump, &err);
+	set_state(pump, chunk, CHUNK_READY);
+}
+
+/*
+ * Takes more ranges into a free slot and reads them. Of memory that may not be read, a kernel can
+ * be configured (since 6.12, PROC_MEM_FORCE_PTRACE) to let the thread alone that traces read it.
+ */
+static void begin_chunk(struct page_pump *pump, struct chunk *chunk)
+{
 	int ret = interrupt_check(&pump->d->interrupt, &pump->err);
 
 	if (!ret)
@@ -213,13 +229,19 @@ static void begin_chunk(struct page_pump *pump, struct chunk *chunk)
 	}
 	pump->next++;
 	chunk->buffer = pump->buffers[--pump->n_buffers];
-	chunk->state = CHUNK_READING;
-	pthread_mutex_unlock(&pump->lock);
-	ret = read_chunk(chunk, pump->page_size, &err);
-	pthread_mutex_lock(&pump->lock);
-	if (ret)
-		pump_fail(pump, &err);
-	set_state(pump, chunk, CHUNK_READY);
+	if (chunk->by_tracer && !pthread_equal(pthread_self(), pump->tracer))
+		set_state(pump, chunk, CHUNK_FOR_TRACER);
+	else
+		fill_chunk(pump, chunk);
+}
+
+/* What the others have left to the tracer, if that is who asks. */
+static struct chunk *chunk_for_tracer(struct page_pump *pump)
+{
+	for (size_t i = 0; i < SLOTS && pthread_equal(pthread_self(), pump->tracer); i++)
+		if (pump->slots[i].state == CHUNK_FOR_TRACER)
+			return &pump->slots[i];
+	return NULL;
 }
 
 static void *work(void *arg);
@@ -264,8 +286,11 @@ static void *work(void *arg)
 		struct chunk *first = &pump->slots[pump->published % SLOTS];
 		struct chunk *free_slot = &pump->slots[pump->next % SLOTS];
 		bool has_extent = !pump->is_exhausted && pump_has_extent(pump);
+		struct chunk *mine = chunk_for_tracer(pump);
 
-		if (pump->published < pump->next && first->state == CHUNK_READY)
+		if (mine)
+			fill_chunk(pump, mine);
+		else if (pump->published < pump->next && first->state == CHUNK_READY)
 			finish_chunk(pump, first);
 		else if (has_extent && pump->published == pump->next)
 			run_extent(pump);
@@ -304,6 +329,7 @@ int page_pump_run(struct page_pump *pump, struct dump *d, enum pump_what what, s
 	pump->next_shared = what == PUMP_CLONES ? d->n_shared : 0;
 	pump->is_exhausted = false;
 	pump->first = pump->next;
+	pump->tracer = pthread_self();
 	/* of pauses, of all threads: those that are made have it too */
 	slack = prctl(PR_GET_TIMERSLACK);
 	if (what == PUMP_CLONES)

@@ -28,8 +28,8 @@ static void *keep(void *arg)
 	__atomic_add_fetch(&shared->n_up, 1, __ATOMIC_SEQ_CST);
 	generals_keep(&want, &got, &shared->stop);
 	for (size_t i = 0; i < sizeof(want) / sizeof(*value); i++)
-		subject_check(now[i] == value[i], "thread %u: register %zu is %lx, was %lx", seed, i,
-			      now[i], value[i]);
+		subject_check(now[i] == value[i], "thread %u: register %zu is %lx, was %lx", seed,
+			      i, now[i], value[i]);
 	return NULL;
 }
 

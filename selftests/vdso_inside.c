@@ -11,18 +11,21 @@
 
 #include "vdso_find.h"
 
-#define NS	  1000000000LL
-#define THREADS	  64
+#define NS        1000000000LL
+#define THREADS   64
 #define STEPS_MAX 20000 /* from a sleep to the vDSO */
 
-static struct {
+struct place {
+	pid_t tid;
+	volatile long long began; /* its call: no time before that is right */
+};
+
+struct shared {
 	volatile int stop, n_up;
 	volatile int n_go; /* threads that may call */
-	struct {
-		pid_t tid;
-		volatile long long began; /* the call that it is in, or is to make: not before that */
-	} threads[THREADS];
-} *shared;
+	struct place threads[THREADS];
+};
+static struct shared *shared;
 
 static int (*vdso_gettime)(clockid_t clock, struct timespec *ts);
 
@@ -49,8 +52,8 @@ static void *watch(void *arg)
 		after = system_ns();
 		now = ts.tv_sec * NS + ts.tv_nsec;
 		if (ret || now < shared->threads[n].began || now > after) {
-			subject_check(false, "instruction %d: %d, %lld, not %lld to %lld", n, ret, now,
-				      shared->threads[n].began, after);
+			subject_check(false, "instruction %d: %d, %lld, not %lld to %lld", n, ret,
+				      now, shared->threads[n].began, after);
 			break;
 		}
 		shared->threads[n].began = now;
@@ -115,7 +118,8 @@ static void stop_all(pid_t child)
 
 	kill(child, SIGSTOP);
 	for (int i = 0; i < THREADS; i++)
-		subject_need(!ptrace(PTRACE_DETACH, shared->threads[i].tid, NULL, NULL), "detach: %m");
+		subject_need(!ptrace(PTRACE_DETACH, shared->threads[i].tid, NULL, NULL),
+			     "detach: %m");
 	subject_need(waitpid(child, &status, WUNTRACED) == child && WIFSTOPPED(status),
 		     "the child does not stop: %x", status);
 }

@@ -12,8 +12,7 @@ packages=(base-files base-passwd libc-bin dash bash coreutils util-linux bsdutil
 	ncurses-base file python3 perl strace tmux sqlite3 redis-tools)
 # What --programs adds: some ten times as much.
 more_packages=(vim default-jre-headless bsh nodejs ibus dbus-daemon dbus-bin libglib2.0-bin tzdata
-	postgresql memcached nginx-light lsof util-linux-extra xvfb xterm xdotool
-	tigervnc-standalone-server xfce4-session xfwm4 xfce4-panel xfdesktop4 xfce4-settings)
+	postgresql memcached nginx-light lsof util-linux-extra xvfb xterm xdotool)
 # What has to be loaded before the root and the shared folders can be mounted.
 boot_modules=(virtio_pci virtio_blk virtio_console crc32c_generic ext4 9pnet_virtio 9p)
 

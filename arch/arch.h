@@ -222,6 +222,8 @@ int arch_tags_write(pid_t tid, __u64 start, const unsigned char *tags, size_t n)
 
 /* --- keys.c ------------------------------------------------------------- */
 
+/* Has it been proven that protection keys come back? */
+bool arch_carries_keys(void);
 /* The protection key of a mapping with this vm_page_prot (vma_record.prot): 0 is that of all memory. */
 unsigned int arch_vma_key(__u64 page_prot);
 /*

@@ -181,8 +181,14 @@ static __always_inline bool is_marked(struct task_struct *task, struct task_stru
 static __always_inline bool is_odd_memory(struct mm_struct *mm)
 {
 	struct mm_struct___context *arch = (void *)mm;
+	struct mm_struct___keys *keys = (void *)mm;
 
 	if (bpf_core_field_exists(mm->ioctx_table) && mm->ioctx_table)
+		return true;
+	/* the first one is everybody's; those of x86 are carried, which alone has one for code */
+	if (bpf_core_field_exists(keys->context.pkey_allocation_map) &&
+	    !bpf_core_field_exists(keys->context.execute_only_pkey) &&
+	    keys->context.pkey_allocation_map > 1)
 		return true;
 	return bpf_core_field_exists(arch->context.flags) && arch->context.flags & 1;
 }

@@ -36,7 +36,10 @@ static void judge_flags(struct judge *j, const struct process *p, const struct v
 static void judge_key(struct judge *j, const struct process *p, const struct vma *v,
 		      unsigned int key)
 {
-	if (key != arch_vma_key(v->rec->prot))
+	if (key && !arch_carries_keys())
+		judge_vma(j, p, v, "protection key", NULL,
+			  "has protection key %u, which cannot be carried yet", key);
+	else if (key != arch_vma_key(v->rec->prot))
 		judge_vma(j, p, v, "protection key", NULL,
 			  "has protection key %u, which this kernel notes in a new way", key);
 	else if (key && v->rec->special)
@@ -49,7 +52,7 @@ void judge_vmflags(struct judge *j, const struct mm *mm)
 	const struct vma *v = mm->vmas, *end = mm->vmas + mm->n_vmas;
 	_cleanup_fclose_ FILE *smaps = NULL;
 	_cleanup_free_ char *line = NULL;
-	unsigned long long start, stop;
+	unsigned long long start = 0;
 	size_t room = 0;
 	char path[64];
 
@@ -60,9 +63,12 @@ void judge_vmflags(struct judge *j, const struct mm *mm)
 	snprintf(path, sizeof(path), "/proc/%d/smaps", mm->process->pid);
 	smaps = fopen(path, "re");
 	while (smaps && getline(&line, &room, smaps) > 0) {
+		unsigned long long from, to;
 		unsigned int key;
 
-		if (sscanf(line, "%llx-%llx ", &start, &stop) == 2) {
+		/* other lines may begin with a digit, too: Anonymous */
+		if (sscanf(line, "%llx-%llx ", &from, &to) == 2) {
+			start = from;
 			while (v < end && v->end <= start)
 				v++;
 			continue;

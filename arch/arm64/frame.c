@@ -5,6 +5,7 @@
 #include <linux/audit.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/user.h>
 #include <ucontext.h>
 
@@ -16,6 +17,9 @@
 #define INSN                sizeof(__u32)
 #define LINK                30 /* the register that a return goes by */
 #define FPSIMD_RECORD_MAGIC 0x46508001u
+#define POE_RECORD_MAGIC    0x504f4530u
+#define POE_FIRST           7 /* POR_EL0 of a new process: all to memory without a key */
+#define HWCAP2_POE_BIT      (1UL << 63)
 #define BAD_STACK_FLAGS     0x10000000 /* sigaltstack(2) refuses them, and rt_sigreturn says nothing \
 					*/
 #define VECTOR_HEADER 16
@@ -24,12 +28,16 @@
 
 const __u32 arch_audit = AUDIT_ARCH_AARCH64;
 
-/* struct fpsimd_context of asm/sigcontext.h, which collides with <signal.h>, and the record that
- * ends the list. */
+/* struct fpsimd_context of asm/sigcontext.h, which collides with <signal.h>. */
 struct fpsimd_record {
 	__u32 magic, size, fpsr, fpcr;
 	unsigned char vregs[512];
-	__u32 end_magic, end_size, padding[2];
+};
+
+/* struct poe_context; all zeroes it is the record that ends the list. */
+struct poe_record {
+	__u32 magic, size;
+	__u64 rights;
 };
 
 /* The kernel's struct rt_sigframe up to its records, and the one record that must be there. */
@@ -41,6 +49,8 @@ struct frame {
 	__u64 reserved __attribute__((aligned(16))); /* fault address */
 	__u64 regs[31], sp, pc, pstate;
 	struct fpsimd_record record __attribute__((aligned(16)));
+	struct poe_record poe;
+	__u32 end_magic, end_size, padding[2];
 };
 
 void arch_find_gadgets(const void *text, size_t size, __u64 at, struct gadgets *gadgets)
@@ -85,6 +95,22 @@ size_t arch_frame_size(const struct regs *regs)
 	return (sizeof(struct frame) + FRAME_ALIGN - 1) / FRAME_ALIGN * FRAME_ALIGN;
 }
 
+/*
+ * The rights to protection keys, where there are any: without them kernels since 6.12 set some from
+ * memory of their own, but for stable releases that mended it. General registers alone go with those of a
+ * new process.
+ */
+static void add_rights(struct poe_record *record, const struct regs *regs)
+{
+	const struct regset *set = regs_find(regs, NT_ARM_POE);
+
+	if (!(getauxval(AT_HWCAP2) & HWCAP2_POE_BIT))
+		return;
+	*record = (struct poe_record){POE_RECORD_MAGIC, sizeof(*record), POE_FIRST};
+	if (set && set->size == sizeof(record->rights))
+		memcpy(&record->rights, set->data, sizeof(record->rights));
+}
+
 void arch_frame_build(void *frame, __u64 at, const struct regs *regs, __u64 mask,
 		      const struct gadgets *gadgets)
 {
@@ -100,7 +126,8 @@ void arch_frame_build(void *frame, __u64 at, const struct regs *regs, __u64 mask
 	f->pc = gp->pc;
 	f->pstate = gp->pstate;
 	f->record.magic = FPSIMD_RECORD_MAGIC;
-	f->record.size = offsetof(struct fpsimd_record, end_magic);
+	f->record.size = sizeof(f->record);
+	add_rights(&f->poe, regs);
 	if (!set || set->size < sizeof(f->record.vregs) + 2 * sizeof(__u32))
 		return;
 	memcpy(f->record.vregs, set->data, sizeof(f->record.vregs));

@@ -9,6 +9,11 @@
 
 #define OSPKE_BIT 4 /* of CPUID 7, ecx: the kernel has switched them on */
 
+bool arch_carries_keys(void)
+{
+	return true;
+}
+
 /* Of a page table entry: bits 59 to 62. Without protection keys they are 0. */
 unsigned int arch_vma_key(__u64 page_prot)
 {

@@ -10,11 +10,13 @@
 
 #include "inject/batch.h"
 #include "inject/engine.h"
+#include "judge.h"
 #include "kind.h"
 #include "lib/err.h"
 #include "mm.pb-c.h"
 #include "restore/memory.h"
 #include "restore/restore.h"
+#include "snapshot.h"
 #include "vma.pb-c.h"
 
 #define MAX_KEYS 16 /* x86; arm64: 8 */
@@ -68,6 +70,16 @@ static bool find_keys(void)
 	if (key >= 0)
 		(void)syscall(SYS_pkey_free, key);
 	return key >= 0;
+}
+
+static void judge(struct judge *j, const struct task *t)
+{
+	const struct process *p = t->process;
+
+	if (t == p->tasks && !p->is_zombie && p->rec->keys > 1 && !arch_carries_keys())
+		judge_process(j, p, "protection keys", "pkey_free them",
+			      "protection keys are allocated (%#x), which cannot be carried yet",
+			      p->rec->keys & ~1u);
 }
 
 static int check(struct restore *r, struct new_task *t)
@@ -198,6 +210,7 @@ static int restore(struct restore *r, struct new_task *t, struct batch *batch)
 }
 
 static const struct task_ops task_ops = {
+	.judge = judge,
 	.check = check,
 	.restore = {[PHASE_PROCESS] = restore},
 };

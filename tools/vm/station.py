@@ -6,8 +6,8 @@ guest before dumped are restored, looked at, and dumped again for the next one.
   station.py FOLDER go_on|arrive|refused [PROGRAM...]
 
 In the first guest the programs are started, in the last one they arrive: no further dump is made,
-they come to their end. Where they are refused, the processor lacks what the one before had. FOLDER is
-all that guests hand on.
+they come to their end. Where they are refused, the processor lacks what the one before had, or
+pages have another size. FOLDER is all that guests hand on.
 """
 
 import argparse
@@ -224,7 +224,11 @@ def arrive(folder, name, case):
 def must_be_refused(folder, name, case):
     unpack(folder, name)
     err = refused(case, [*case.restorer, 'restore', '-d', '-D', os.path.join(case.root, 'images')])
-    if 'this processor lacks' not in err:
+    there, here = int(read_file(os.path.join(folder, 'page_size'))), os.sysconf('SC_PAGE_SIZE')
+    want = 'this processor lacks'
+    if there != here:
+        want = f'the images have pages of {there} bytes, this kernel of {here}'
+    if want not in err.splitlines()[0]:
         raise Failed(err)
     print(err.splitlines()[0])
 
@@ -238,6 +242,8 @@ def leave(folder, name, case, pid):
                 filter=lambda entry: None if entry.name.endswith('.old') else entry)
     with open(os.path.join(folder, f'{name}.json'), 'w') as f:
         json.dump(pid, f)
+    with open(os.path.join(folder, 'page_size'), 'w') as f:
+        f.write(str(os.sysconf('SC_PAGE_SIZE')))
 
 
 def take_numbers(folder):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Run by cases/scan_all.py as the first process of a pid namespace: `everybody.py CRBPF GROUP
-PROGRAM…` starts each PROGRAM, a subject with its arguments in one word, as a tree of its own, every
-other one in the control group at GROUP if there is one, and prints as JSON what scan says of all of
-them at once, of each, and of each with its descriptors."""
+EVERY PROGRAM…` starts each PROGRAM, a subject with its arguments in one word, as a tree of its own,
+every other one in the control group at GROUP if there is one, and prints as JSON what scan says of all of
+them at once, and of each, or one in EVERY, without and with its descriptors."""
 
 import json
 import os
@@ -56,18 +56,19 @@ def scan(crbpf, *options):
 
 
 def main():
-    crbpf, group, programs = shlex.split(sys.argv[1]), sys.argv[2], sys.argv[3:]
+    crbpf, group, every, *programs = shlex.split(sys.argv[1]), *sys.argv[2:]
     started = {}
     for n, program in enumerate(programs):
         directory = os.path.abspath(f'everybody-{n}')
         pid = start(shlex.split(program), directory, group if n % 2 else '')
         if is_ready(pid, directory):
             started[pid] = program
+    asked = list(started)[::int(every)]
     print(json.dumps({
         'started': started,
         'all': scan(crbpf),
-        'each': {pid: scan(crbpf, '--pid', str(pid)) for pid in started},
-        'fds': {pid: scan(crbpf, '--pid', str(pid), '--fds') for pid in started}}))
+        'each': {pid: scan(crbpf, '--pid', str(pid)) for pid in asked},
+        'fds': {pid: scan(crbpf, '--pid', str(pid), '--fds') for pid in asked}}))
 
 
 main()

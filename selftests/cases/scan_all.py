@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What scan says of all trees at once is what it says of each by itself: most of them are only
-glanced at (user/scan/glance.c), and those which are clean are not looked at any further."""
+"""What scan says of all trees at once is what it says of each by itself (of some, where patience is
+needed): most of them are only glanced at (user/scan/glance.c), and those which are clean are not looked at any further."""
 
 import json
 import os
@@ -40,7 +40,8 @@ def programs(case):
 def compare(found):
     """Differences between what was said of all and of each."""
     wrong = []
-    for pid, program in found['started'].items():
+    for pid in found['each']:
+        program = found['started'][pid]
         name = ' '.join([os.path.basename(program.split()[0]), *program.split()[1:]])
         answers = {'all': found['all'].get(pid), 'each': found['each'][pid].get(pid),
                    'fds': found['fds'][pid].get(pid)}
@@ -55,7 +56,8 @@ def look(case, attempt, group):
     os.makedirs(directory)
     status, out, err = case.run(
         ['unshare', '--pid', '--ipc', '--fork', '--mount-proc', '--kill-child', 'python3', script,
-         shlex.join(case.dumper), group, *programs(case)], seconds=280, cwd=directory)
+         shlex.join(case.dumper), group, str(case.settings.patience), *programs(case)],
+        seconds=280, cwd=directory)
     if status:
         raise Skipped(f'no pid namespace: {err}') if 'unshare:' in err else Failed(err)
     return json.loads(out)

@@ -81,6 +81,15 @@ static int make_map_secret(void)
 	return fd < 0 || ftruncate(fd, 65536) ? -1 : map(fd, 0, PROT_READ | PROT_WRITE);
 }
 
+/* Shared memory with tags, which no other processor takes for a protection. */
+static int make_map_tags(void)
+{
+	const int prot_tags = 0x20; /* PROT_MTE */
+	char *p = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	return p == MAP_FAILED ? -1 : mprotect(p, 65536, PROT_READ | PROT_WRITE | prot_tags);
+}
+
 static int make_map_kvm(void)
 {
 	int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
@@ -114,6 +123,7 @@ static const struct obstacle obstacles[] = {
 	{"map_secret", make_map_secret},
 	{"map_kvm", make_map_kvm},
 	{"map_userfaults", make_map_userfaults},
+	{"map_tags", make_map_tags},
 };
 
 int main(int argc, char **argv)

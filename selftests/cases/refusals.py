@@ -30,7 +30,7 @@ NAMES = {
         'users_name', 'users_ring', 'invocation', 'thread_invocation'),
     'obstacles_maps': (
         'map_device', 'map_perf', 'map_io_uring', 'map_bpf', 'map_packets', 'map_secret',
-        'map_kvm', 'map_userfaults'),
+        'map_kvm', 'map_userfaults', 'map_tags'),
 }
 
 # These also in the queue of a socket, where no process has them open.

@@ -26,7 +26,7 @@ OBSTACLES = {
                         'semaphore_undo', 'seccomp_listener', 'landlock', 'thread_key',
                         'process_key', 'session_key'),
     'obstacles_maps': ('map_device', 'map_perf', 'map_io_uring', 'map_bpf', 'map_secret',
-                       'map_userfaults'),
+                       'map_userfaults', 'map_tags'),
 }
 
 

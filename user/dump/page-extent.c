@@ -63,7 +63,8 @@ bool pump_has_extent(struct page_pump *pump)
 	uint64_t bytes;
 
 	if (!pump->sink || !pump->sink->source.process || pump->rest.is_saved ||
-	    pump->rest.by_tracer || pump->rest.end - pump->rest.start < EXTENT_MIN || EXTENT_UNIT % pump->page_size ||
+	    pump->rest.by_tracer || pump->rest.end - pump->rest.start < EXTENT_MIN ||
+	    EXTENT_UNIT % pump->page_size ||
 	    SAMPLES * pump->page_size > CHUNK_BYTES || !pump->n_buffers)
 		return false;
 	bytes = extent_bytes(pump, page_store_gap(&pump->sink->store));

@@ -9,6 +9,9 @@
 #include "arch/message.h"
 #include "arch/regset.h"
 
+/* In the general set: the word of flags, of which the kernel sets some by itself (SSBS). */
+#define PATTERN_FLAGS offsetof(struct user_pt_regs, pstate)
+
 static RegsetEntry *pattern_find(ThreadInfoAarch64 *info, unsigned int note)
 {
 	for (size_t i = 0; i < info->n_regsets; i++) {

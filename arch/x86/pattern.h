@@ -4,6 +4,11 @@
 
 /* Included by arch/pattern.h only. */
 
+#include <sys/user.h>
+
+/* In the general set: the word of flags. */
+#define PATTERN_FLAGS offsetof(struct user_regs_struct, eflags)
+
 static void pattern_fill_xsave(UserX86XsaveEntry *xsave)
 {
 	struct {

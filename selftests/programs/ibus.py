@@ -7,7 +7,7 @@ import os
 import shlex
 import shutil
 
-from case import Failed, Skipped, children, kill, read_file
+from case import Failed, Skipped, children, is_running, kill, read_file
 
 # Audit messages take a netlink socket: dbus-daemon makes one if it has the privilege.
 PREFIX = ['setpriv', '--bounding-set', '-audit_write']
@@ -110,7 +110,9 @@ def test_ibus(case):
     names = desktop.names()
     daemon = desktop.process('ibus-daemon', desktop.pid)
     engine = desktop.process('ibus-engine', daemon)
-    watched = pidfds(daemon)
+    # Of an engine that was replaced it still has one for a moment.
+    watched = case.await_true(lambda: [p for p in [pidfds(daemon)] if all(map(is_running, p))], 30,
+                              'the end of what it has started before')[0]
     case.cycle(desktop.pid)
 
     if pidfds(daemon) != watched:

@@ -299,6 +299,8 @@ static void registers_arrive(void (*last_call)(struct injected *), unsigned int 
 	usleep(20000);
 	stop(pid);
 	OK(regs_get(&again, pid, &err));
+	memcpy((char *)again.set[0].data + PATTERN_FLAGS,
+	       (const char *)set.set[0].data + PATTERN_FLAGS, sizeof(__u64));
 	EXPECT_MEMEQ(set.set[0].data, again.set[0].data, set.set[0].size);
 
 	core_entry__free_unpacked(core, NULL);

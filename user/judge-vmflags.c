@@ -80,7 +80,8 @@ void judge_vmflags(struct judge *j, const struct mm *mm)
 		else if (!strncmp(line, "VmFlags:", 8))
 			judge_flags(j, mm->process, v, line);
 	}
-	if (!smaps)
+	/* one that has ended while it was scanned has none */
+	if (!smaps && errno != ENOENT && errno != ESRCH)
 		judge_process(j, mm->process, "memory", NULL,
 			      "properties of its mappings cannot be read: %s", strerror(errno));
 }

@@ -113,11 +113,7 @@ static void fill_area(int i, int key, int prot, int flags, int fd)
 
 static void (*make_code(void))(void)
 {
-#ifdef __x86_64__
-	static const unsigned char ret[] = {0xc3};
-#else
-	static const unsigned char ret[] = {0xc0, 0x03, 0x5f, 0xd6};
-#endif
+	static const unsigned char ret[] = RETURN_CODE;
 	char *at =
 		mmap(NULL, page_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 

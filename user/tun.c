@@ -12,11 +12,11 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "dump/dump.h"
 #include "fdutil.h"
+#include "fileref.h"
 #include "judge.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
@@ -37,6 +37,10 @@
 #ifndef TUNGETDEVNETNS
 #define TUNGETDEVNETNS _IO('T', 227)
 #endif
+
+/* The program of a filter lies in the memory of whoever attached it. */
+#define HAS_FILTER "its interface %s has a filter, whose program cannot be read"
+#define NO_FILTER  "TUNDETACHFILTER takes it away"
 
 bool is_tun(const struct file *f)
 {
@@ -91,7 +95,6 @@ static bool has_other_queue(const struct judge *j, const struct file *f, const c
 	return false;
 }
 
-/* The program of a filter lies in the memory of whoever attached it. */
 static bool has_filter(int fd)
 {
 	struct sock_fprog program = {0};
@@ -113,7 +116,8 @@ static int look_for_filter(const struct file *f)
 	if (fd < 0)
 		return -errno;
 	/* In a scan the number may be another file's by now. */
-	return !fstat(fd, &st) && S_ISCHR(st.st_mode) && st.st_rdev == makedev(10, 200) && has_filter(fd);
+	return !fstat(fd, &st) && S_ISCHR(st.st_mode) && st.st_rdev == user_dev(TUN_RDEV) &&
+	       has_filter(fd);
 }
 
 static void judge_filter(struct judge *j, const struct file *f, const char *name)
@@ -121,8 +125,7 @@ static void judge_filter(struct judge *j, const struct file *f, const char *name
 	int has = look_for_filter(f);
 
 	if (has > 0) {
-		judge_file(j, f, "tun", "TUNDETACHFILTER takes it away",
-			   "its interface %s has a filter, whose program cannot be read", name);
+		judge_file(j, f, "tun", NO_FILTER, HAS_FILTER, name);
 	} else if (has < 0) {
 		judge_file(j, f, "tun", NULL, "only a dump can tell whether its interface %s has a filter",
 			   name);
@@ -174,6 +177,11 @@ static int read_state(struct dump *d, int fd, const char *name, TunQueueEntry *t
 	if (ioctl(fd, TUNGETIFF, &request) || ioctl(fd, TUNGETSNDBUF, &buffer) ||
 	    ioctl(fd, TUNGETVNETHDRSZ, &header))
 		return fail(d->err, errno, "cannot look at its interface %s", name);
+	/* a judge that could not borrow it has only warned */
+	if (flags & IFF_TAP && has_filter(fd)) {
+		fail(d->err, 0, HAS_FILTER, name);
+		return fail_hint(d->err, NO_FILTER);
+	}
 	tun->index = if_nametoindex(name);
 	tun->flags = flags & SET_FLAGS;
 	tun->detached = request.ifr_flags & IFF_DETACH_QUEUE;

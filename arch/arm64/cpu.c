@@ -7,6 +7,7 @@
 
 #include "arch/arch.h"
 #include "arch/arm64/insn.h"
+#include "arch/arm64/poe.h"
 #include "arch/probe.h"
 
 __u64 arch_task_size(void)
@@ -40,7 +41,6 @@ ssize_t arch_find_syscall(const void *text, size_t size)
 #define HWCAP2_BTI_BIT (1UL << 17)
 #define HWCAP2_MTE_BIT (1UL << 18)
 #define HWCAP2_SME_BIT (1UL << 23)
-#define HWCAP2_POE_BIT (1UL << 63)
 
 #ifndef PR_SVE_GET_VL
 #define PR_SVE_GET_VL 51

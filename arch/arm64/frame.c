@@ -5,11 +5,11 @@
 #include <linux/audit.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <sys/user.h>
 #include <ucontext.h>
 
 #include "arch/arm64/insn.h"
+#include "arch/arm64/poe.h"
 #include "arch/regset.h"
 
 #define ARM64_RET           0xd65f03c0u
@@ -19,7 +19,6 @@
 #define FPSIMD_RECORD_MAGIC 0x46508001u
 #define POE_RECORD_MAGIC    0x504f4530u
 #define POE_FIRST           7 /* POR_EL0 of a new process: all to memory without a key */
-#define HWCAP2_POE_BIT      (1UL << 63)
 #define BAD_STACK_FLAGS     0x10000000 /* sigaltstack(2) refuses them, and rt_sigreturn says nothing \
 					*/
 #define VECTOR_HEADER 16
@@ -104,7 +103,7 @@ static void add_rights(struct poe_record *record, const struct regs *regs)
 {
 	const struct regset *set = regs_find(regs, NT_ARM_POE);
 
-	if (!(getauxval(AT_HWCAP2) & HWCAP2_POE_BIT))
+	if (!has_poe())
 		return;
 	*record = (struct poe_record){POE_RECORD_MAGIC, sizeof(*record), POE_FIRST};
 	if (set && set->size == sizeof(record->rights))

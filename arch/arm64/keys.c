@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Permission overlays (FEAT_S1POE). The rights are a register, POR_EL0, of each thread. */
 #include <string.h>
-#include <sys/auxv.h>
 
 #include "arch/arch.h"
+#include "arch/arm64/poe.h"
 #include "arch/regset.h"
 
-#define HWCAP2_POE_BIT (1UL << 63)
 /* Read, execute and write are a bit each of four for a key. */
 #define ALL_OF_KEY 7ull
 #define ALL_RIGHTS 0x77777777ull
@@ -33,7 +32,7 @@ __u64 arch_open_keys(void)
 {
 	__u64 before;
 
-	if (!(getauxval(AT_HWCAP2) & HWCAP2_POE_BIT))
+	if (!has_poe())
 		return 0;
 	__asm__ volatile("mrs %0, s3_3_c10_c2_4" : "=r"(before));
 	set_rights(ALL_RIGHTS);

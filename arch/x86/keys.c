@@ -65,11 +65,10 @@ void arch_restore_keys(__u64 before)
 bool arch_denies_plain_memory(const struct regs *regs)
 {
 	const struct regset *set = regs_find(regs, NT_X86_XSTATE);
-	size_t offset, size;
-	__u32 rights;
+	const char *at = set ? xstate_pkru(set) : NULL;
+	__u32 rights = 0;
 
-	if (!set || !xstate_locate(XSTATE_PKRU, &offset, &size) || offset + size > set->size)
-		return false;
-	memcpy(&rights, (const char *)set->data + offset, sizeof(rights));
+	if (at)
+		memcpy(&rights, at, sizeof(rights));
 	return rights & 3;
 }

@@ -57,19 +57,9 @@ static int tls_set(pid_t tid, const struct regs *regs, const struct regset *set)
 	return 0;
 }
 
-/* Where the rights to protection keys are in @set; NULL if there are none. */
-static char *pkru_of(const struct regset *set)
-{
-	size_t offset, size;
-
-	if (!xstate_locate(XSTATE_PKRU, &offset, &size) || offset + size > set->size)
-		return NULL;
-	return (char *)set->data + offset;
-}
-
 static __u32 read_pkru(const struct regset *set)
 {
-	const char *at = pkru_of(set);
+	const char *at = xstate_pkru(set);
 	__u32 pkru = 0;
 
 	if (at)
@@ -132,7 +122,7 @@ static int xstate_set(pid_t tid, const struct regs *regs, const struct regset *s
 	memset(now.data, 0, now.size);
 	memcpy(now.data, data, now.size < set->size ? now.size : set->size);
 	code = regset_set(tid, set->note, now.data, now.size);
-	if (!code && pkru_of(&now))
+	if (!code && xstate_pkru(&now))
 		code = verify_pkru(tid, &now);
 	free(now.data);
 	return code;

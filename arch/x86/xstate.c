@@ -102,6 +102,15 @@ bool xstate_locate(unsigned int bit, size_t *ret_offset, size_t *ret_size)
 	return true;
 }
 
+char *xstate_pkru(const struct regset *set)
+{
+	size_t offset, size;
+
+	if (!xstate_locate(XSTATE_PKRU, &offset, &size) || offset + size > set->size)
+		return NULL;
+	return (char *)set->data + offset;
+}
+
 /* Bytes of the whole set for all that XCR0 enables. */
 static size_t xstate_size(void)
 {

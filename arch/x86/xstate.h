@@ -9,6 +9,7 @@
 
 struct error;
 struct regs;
+struct regset;
 typedef struct ThreadInfoX86 ThreadInfoX86;
 
 #define XSTATE_COMPONENTS 63
@@ -16,6 +17,8 @@ typedef struct ThreadInfoX86 ThreadInfoX86;
 #define XSTATE_IN_USE	  512 /* offset of the word that says which components are there */
 /* Where this processor keeps component @bit. False if it has none or the kernel does not use it. */
 bool xstate_locate(unsigned int bit, size_t *ret_offset, size_t *ret_size);
+/* Where the rights to protection keys are in @set, borrowed; NULL if it has none. */
+char *xstate_pkru(const struct regset *set);
 /* Fills info->fpregs and, for components that CRIU has no list for, info->regsets. 0 or -errno. */
 int xstate_to_message(ThreadInfoX86 *info, const struct regs *regs, struct error *err);
 /* Adds the set, from a message that nobody has checked. 0 or -errno. */

@@ -4,6 +4,8 @@
 #include <stdint.h>
 
 #define EXEC_ONLY_HAS_KEY false
+/* The instruction by which a function returns. */
+#define RETURN_CODE {0xc0, 0x03, 0x5f, 0xd6}
 
 static inline uint64_t key_rights(void)
 {

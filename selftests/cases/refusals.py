@@ -34,9 +34,9 @@ NAMES = {
 }
 
 # These also in the queue of a socket, where no process has them open.
-FLYING = ('inotify_overflow', 'fanotify_permission', 'fanotify_unread', 'waiting_client', 'udp_queue', 'unix_arrival',
-          'unix_renamed', 'unix_flight', 'locked', 'unlinked', 'lease', 'pidfd', 'fuse',
-          'bpf_map', 'perf_event', 'secretmem', 'mqueue', 'reuseport_program', 'seccomp_listener')
+FLYING = ('inotify_overflow', 'fanotify_permission', 'fanotify_unread', 'waiting_client',
+          'udp_queue', 'unix_arrival', 'unix_renamed', 'unix_flight', 'locked', 'unlinked', 'lease',
+          'pidfd', 'fuse', 'bpf_map', 'perf_event', 'secretmem', 'mqueue', 'reuseport_program', 'seccomp_listener')
 
 
 # Which timers of other tests would be told.

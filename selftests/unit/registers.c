@@ -90,6 +90,17 @@ TEST(all_registers_survive)
 	printf("(%u variant%s) ", variant, variant == 1 ? "" : "s");
 }
 
+/* A task whose registers were read, set from a message, and read again. */
+static void end_compared(pid_t pid, CoreEntry *core, struct regs *regs, struct regs *set,
+			 struct regs *again)
+{
+	core_entry__free_unpacked(core, NULL);
+	regs_deinit(regs);
+	regs_deinit(set);
+	regs_deinit(again);
+	end(pid);
+}
+
 /* What an older CRIU or a smaller machine wrote is enough. */
 TEST(image_with_the_basic_sets_only)
 {
@@ -105,11 +116,7 @@ TEST(image_with_the_basic_sets_only)
 	OK(regs_set(&set, pid, &err));
 	OK(regs_get(&again, pid, &err));
 	EXPECT_MEMEQ(set.set[0].data, again.set[0].data, set.set[0].size);
-	core_entry__free_unpacked(core, NULL);
-	regs_deinit(&regs);
-	regs_deinit(&set);
-	regs_deinit(&again);
-	end(pid);
+	end_compared(pid, core, &regs, &set, &again);
 }
 
 TEST(wrong_images_are_refused)
@@ -303,11 +310,7 @@ static void registers_arrive(void (*last_call)(struct injected *), unsigned int 
 	       (const char *)set.set[0].data + PATTERN_FLAGS, sizeof(__u64));
 	EXPECT_MEMEQ(set.set[0].data, again.set[0].data, set.set[0].size);
 
-	core_entry__free_unpacked(core, NULL);
-	regs_deinit(&regs);
-	regs_deinit(&set);
-	regs_deinit(&again);
-	end(pid);
+	end_compared(pid, core, &regs, &set, &again);
 	engine_destroy(engine);
 }
 

@@ -4,6 +4,8 @@
 
 /* Memory that can only be executed gets a key from the kernel. */
 #define EXEC_ONLY_HAS_KEY true
+/* The instruction by which a function returns. */
+#define RETURN_CODE {0xc3}
 
 static inline uint64_t key_rights(void)
 {

@@ -135,8 +135,8 @@ static int add_filter(struct dump *d, const SeccompFilter *filter)
 	return (int)n;
 }
 
-static int add_link(struct dump *d, const struct task *t, unsigned long i, uint32_t flags,
-			   int next)
+/* Filter @i of @t; @next: the index of the one that was put on it, -1: none was. */
+static int add_link(struct dump *d, const struct task *t, unsigned long i, uint32_t flags, int next)
 {
 	_cleanup_free_ struct sock_filter *code = NULL;
 	struct metadata meta = {.filter_off = i};
@@ -169,8 +169,8 @@ static int add_chain(struct dump *d, const struct task *t, uint32_t flags)
 
 	while (ptrace(PTRACE_SECCOMP_GET_FILTER, t->tid, (void *)n, NULL) > 0)
 		n++;
-	if (!n)
-		return fail(d->err, errno, "cannot read its seccomp filters");
+	if (!n || errno != ENOENT)
+		return fail(d->err, errno, "cannot read its seccomp filter %lu", n);
 	while (n-- > 0) {
 		index = add_link(d, t, n, flags, index);
 		if (index < 0)

@@ -2,7 +2,7 @@
 /*
  * Extents: pieces of large ranges, which have their place in the pages file before they are
  * read. So their readers wait for nobody, and in tmpfs pages are copied once, straight into
- * huge pages of the file.
+ * huge pages of the file (of a tree that stands still).
  */
 #include <errno.h>
 #include <sys/mman.h>
@@ -12,7 +12,6 @@
 #include "image/image.h"
 
 #define EXTENT_MAX  (16ull << 20)
-#define EXTENT_LIVE (4ull << 20) /* the most while the tree runs on: huge pages are made in one go */
 #define EXTENT_MIN  (4ull << 20)
 #define EXTENT_UNIT (2ull << 20) /* a huge page, mostly */
 #define STEP	CHUNK_BYTES	/* stays in a processor's cache until it is summed up */
@@ -22,12 +21,11 @@
 static uint64_t extent_bytes(const struct page_pump *pump, uint64_t gap)
 {
 	uint64_t left = pump->rest.end - pump->rest.start;
-	uint64_t most = pump->what == PUMP_CLONES ? EXTENT_LIVE : EXTENT_MAX;
 
 	if (left < gap + EXTENT_MIN)
 		return 0;
 	left -= gap;
-	return left > most ? most : left / EXTENT_UNIT * EXTENT_UNIT;
+	return left > EXTENT_MAX ? EXTENT_MAX : left / EXTENT_UNIT * EXTENT_UNIT;
 }
 
 /*
@@ -135,7 +133,12 @@ int pump_store_extent(const struct page_pump *pump, struct extent *extent, char 
 	char *at = NULL;
 	int ret = 0;
 
-	if (extent->part.may_map)
+	/*
+	 * While the tree runs on, small pages do: a huge one is made in one go, for which its
+	 * processor lets nobody else run. That takes half a millisecond, and many if memory is
+	 * fragmented.
+	 */
+	if (extent->part.may_map && pump->what != PUMP_CLONES)
 		at = page_store_map_huge(&extent->sink->store, extent->part.offset + gap,
 					size - gap);
 	for (uint64_t done = 0; done < size && !ret; done += bytes) {

@@ -107,7 +107,8 @@ struct record_keys {
 
 /* How many tasks have in common what clone(2) lets them share; 0: not known. */
 struct record_users {
-	__u32 files, fs, sighand, reserved;
+	__u32 files, fs, sighand;
+	__u32 is_vforked;	/* its parent waits in vfork() until it leaves the common memory */
 };
 
 /*

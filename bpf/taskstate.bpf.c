@@ -119,7 +119,7 @@ static __always_inline void task_filters(struct task_record *r)
 }
 
 /* Not the memory's: whoever looks at it counts for the moment. */
-static __always_inline void task_users(struct task_record *r)
+static __always_inline void task_users(struct task_struct *task, struct task_record *r)
 {
 	struct files_struct___users *files = (void *)r->files;
 	struct fs_struct___users *fs = (void *)r->fs;
@@ -131,6 +131,7 @@ static __always_inline void task_users(struct task_record *r)
 		r->users.fs = BPF_CORE_READ(fs, users);
 	if (sighand && bpf_core_field_exists(sighand->count))
 		r->users.sighand = BPF_CORE_READ(sighand, count.refs.counter);
+	r->users.is_vforked = !!BPF_CORE_READ(task, vfork_done);
 }
 
 int task_state(void)
@@ -139,7 +140,7 @@ int task_state(void)
 	struct mm_struct___context *mm = (void *)task_now.mm;
 	struct task_record *r = &task_now;
 
-	task_users(r);
+	task_users(task, r);
 	task_mask(task, r);
 	r->sas_sp = BPF_CORE_READ(task, sas_ss_sp);
 	r->sas_size = BPF_CORE_READ(task, sas_ss_size);

@@ -108,6 +108,18 @@ void judge_soften(struct judge *j)
 	j->n_obstacles--;
 }
 
+void judge_drop(struct judge *j, bool (*is_moot)(const struct obstacle *o))
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < j->n; i++)
+		if (!is_moot(&j->list[i]))
+			j->list[kept++] = j->list[i];
+		else if (j->list[i].verdict == VERDICT_OBSTACLE)
+			j->n_obstacles--;
+	j->n = kept;
+}
+
 /* The kinds with a say in tasks, so that a task does not ask all of them. */
 struct judges {
 	void (**task)(struct judge *j, const struct task *t);

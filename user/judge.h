@@ -52,6 +52,7 @@ struct judge {
 	size_t n;
 	size_t n_obstacles;		/* those that are not warnings */
 	bool no_memory;			/* an obstacle could not be noted: the verdict is void */
+	bool is_unsure;			/* of a tree that runs, another look may say otherwise */
 };
 
 /*
@@ -68,6 +69,8 @@ void judge_task(struct judge *j, const struct task *task, const char *kind, cons
 		const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 void judge_process(struct judge *j, const struct process *process, const char *kind,
 		   const char *hint, const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+/* Forgets what was noted for @is_moot. */
+void judge_drop(struct judge *j, bool (*is_moot)(const struct obstacle *o));
 /* Makes the obstacle noted last a warning. */
 void judge_soften(struct judge *j);
 

@@ -17,6 +17,7 @@ struct bpf_iter__task_vma;
 struct bpf_prog;
 struct cgroup;
 struct cgroup_namespace;
+struct completion;
 struct cpu_itimer;
 struct cpu_timer;
 struct cpumask;
@@ -74,7 +75,9 @@ struct key;
 struct keyring_index_key;
 struct kioctx;
 struct kioctx_table;
+struct kref;
 struct ktermios;
+struct landlock_cred_security;
 struct list_head;
 struct maple_tree;
 struct mempolicy;
@@ -121,6 +124,7 @@ struct sigpending;
 struct sigqueue;
 struct sk_buff;
 struct sk_buff_head;
+struct sk_filter;
 struct sock;
 struct sock_common;
 struct sock_reuseport;
@@ -373,6 +377,7 @@ struct task_struct {
 	struct task_struct *group_leader;
 	struct pid *thread_pid;
 	struct list_head thread_node;
+	struct completion *vfork_done;
 	int *clear_child_tid;
 	u64 utime;
 	u64 stime;
@@ -427,6 +432,8 @@ struct maple_tree {
 typedef long unsigned int vm_flags_t;
 typedef struct {
 	long unsigned int flags;
+	u16 pkey_allocation_map;
+	s16 execute_only_pkey;
 } mm_context_t;
 
 typedef struct {
@@ -485,6 +492,10 @@ struct vm_area_struct {
 	void *vm_private_data;
 	struct mempolicy *vm_policy;
 	struct vm_userfaultfd_ctx vm_userfaultfd_ctx;
+};
+
+struct kref {
+	refcount_t refcount;
 };
 
 enum pid_type {
@@ -595,6 +606,7 @@ struct assoc_array {
 };
 
 struct key {
+	long unsigned int flags;
 	union {
 		struct keyring_index_key index_key;
 	};
@@ -885,11 +897,16 @@ struct sock_common {
 	};
 	short unsigned int skc_family;
 	volatile unsigned char skc_state;
+	unsigned char skc_reuse: 4;
+	unsigned char skc_reuseport: 1;
 	unsigned char skc_ipv6only: 1;
 	int skc_bound_dev_if;
 	possible_net_t skc_net;
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
+	union {
+		long unsigned int skc_flags;
+	};
 };
 
 struct sk_buff_head {
@@ -908,17 +925,35 @@ struct sock {
 	struct {
 		atomic_t rmem_alloc;
 	} sk_backlog;
+	unsigned int sk_ll_usec;
+	u16 sk_busy_poll_budget;
+	u8 sk_prefer_busy_poll;
+	u8 sk_userlocks;
+	int sk_rcvbuf;
+	struct sk_filter *sk_filter;
+	long int sk_rcvtimeo;
+	int sk_rcvlowat;
 	int sk_err;
 	struct socket *sk_socket;
+	u32 sk_tsflags;
 	refcount_t sk_wmem_alloc;
+	long unsigned int sk_max_pacing_rate;
+	long int sk_sndtimeo;
+	u32 sk_priority;
 	u32 sk_mark;
 	u16 sk_protocol;
 	u16 sk_type;
+	int sk_sndbuf;
+	u8 sk_no_check_tx: 1;
 	u8 sk_shutdown;
+	long unsigned int sk_lingertime;
 	u32 sk_ack_backlog;
 	u32 sk_max_ack_backlog;
 	struct pid *sk_peer_pid;
 	const struct cred *sk_peer_cred;
+	union {
+		u8 sk_scm_recv_flags;
+	};
 	struct sock_reuseport *sk_reuseport_cb;
 };
 
@@ -984,6 +1019,7 @@ enum rx_handler_result {
 typedef enum rx_handler_result rx_handler_result_t;
 typedef rx_handler_result_t rx_handler_func_t(struct sk_buff **);
 struct socket {
+	long unsigned int flags;
 	struct file *file;
 	struct sock *sk;
 };
@@ -1287,13 +1323,16 @@ struct timerfd_ctx {
 		struct alarm alarm;
 	} t;
 	ktime_t tintv;
+	ktime_t moffs;
 	u64 ticks;
 	int clockid;
 	short unsigned int expired;
 	short unsigned int settime_flags;
+	bool might_cancel;
 };
 
 struct eventfd_ctx {
+	struct kref kref;
 	__u64 count;
 	unsigned int flags;
 	int id;
@@ -1341,6 +1380,9 @@ struct tty_file_private {
 	struct tty_struct *tty;
 	struct file *file;
 };
+
+struct landlock_cred_security {
+} __attribute__((packed));
 
 struct n_tty_data {
 	size_t read_head;

@@ -7,10 +7,12 @@ import os
 import pty
 import re
 import signal
+import sys
 import time
 
 import schema
 import subjects
+import verdict
 from case import Failed, Skipped, kill, read_file, status_field
 
 
@@ -218,6 +220,36 @@ def test_gone_meanwhile(case):
             raise Failed(f'{status}: {out}{err}')
     kill(busy, signal.SIGKILL)
     time.sleep(0.1)
+
+
+THREADS = '''
+import threading
+while True:
+    threads = [threading.Thread(target=lambda: None) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+'''
+SPAWNS = '''
+import os, time
+while True:
+    time.sleep(0.02)
+    os.waitpid(os.posix_spawn('/bin/true', ['true'], {}), 0)
+'''
+
+
+def test_restless(case):
+    """Threads that end, children that share memory until they execute: none hinders a dump."""
+    for text in THREADS, SPAWNS:
+        pid = case.spawn([sys.executable, '-c', text])
+        for _ in range(20):
+            _, lines, unseen = verdict.scan(case, pid)
+            if lines:
+                raise Failed(f'obstacles of a moment: {lines}')
+            if unseen and case.settings.patience == 1:
+                raise Failed(f'not seen whole: {unseen}')
+        kill(pid, signal.SIGKILL)
 
 
 def test_unprivileged(case):

@@ -25,13 +25,31 @@ static void judge_thread(struct judge *j, const struct task *t)
 			   "be carried");
 }
 
-static void judge_process_sharing(struct judge *j, const struct process *p)
+/* Seen by a scan only: a dump waits until the child has left the common memory, or gives up. */
+static bool is_vfork(const struct process *a, const struct process *b)
 {
-	if (p->mm && p->mm->process != p)
+	return (a->tasks->rec->users.is_vforked && a->parent == b) ||
+	       (b->tasks->rec->users.is_vforked && b->parent == a);
+}
+
+static void judge_memory(struct judge *j, const struct process *p, const struct process *first)
+{
+	if (is_vfork(p, first)) {
+		j->is_unsure = true;
+		judge_process(j, p, "memory", "again later: mostly it soon executes a program",
+			      "shares its memory with process %d until vfork() ends", first->pid);
+	} else {
 		judge_process(
 			j, p, "memory", NULL,
 			"shares its memory with process %d (CLONE_VM), which cannot be carried",
-			p->mm->process->pid);
+			first->pid);
+	}
+}
+
+static void judge_process_sharing(struct judge *j, const struct process *p)
+{
+	if (p->mm && p->mm->process != p)
+		judge_memory(j, p, p->mm->process);
 	if (p->fs_first != p)
 		judge_process(j, p, "directories", NULL,
 			      "shares its working directory with process %d (CLONE_FS), which "
@@ -76,6 +94,8 @@ static void judge_outside(struct judge *j, const struct process *p, enum shared_
 	if (users <= inside)
 		return;
 	other = sharer_outside(j->snap, p, what);
+	/* tasks that came or went between being listed and being counted, perhaps */
+	j->is_unsure |= other != 0;
 	if (other > 0)
 		judge_process(j, p, things[what], NULL,
 			      "shares its %s with task %d outside the tree, which cannot be carried",

@@ -6,9 +6,12 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/buf.h"
 #include "lib/cleanup.h"
+
+#define PF_EXITING 0x4 /* proc_pid_stat(5), field 9; include/linux/sched.h */
 
 int pids_add(struct pids *pids, pid_t pid)
 {
@@ -108,6 +111,47 @@ int proc_has_signal(pid_t tid)
 			sscanf(line, "SigBlk: %llx", &blocked);
 	}
 	return (pending & ~blocked) != 0;
+}
+
+static bool thread_has_ended(pid_t pid, pid_t tid)
+{
+	_cleanup_fclose_ FILE *f = NULL;
+	_cleanup_free_ char *line = NULL;
+	unsigned int flags;
+	const char *after;
+	size_t room = 0;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", pid, tid);
+	f = fopen(path, "re");
+	if (!f)
+		return is_gone(errno);
+	/* a name may have lines and brackets of its own */
+	if (getdelim(&line, &room, '\0', f) <= 0)
+		return is_gone(errno);
+	after = strrchr(line, ')');
+	return after && sscanf(after + 1, " %*c %*d %*d %*d %*d %*d %u", &flags) == 1 &&
+	       flags & PF_EXITING;
+}
+
+bool proc_has_ended(pid_t pid, pid_t tid)
+{
+	bool has_ended = true;
+	struct dirent *entry;
+	char path[32];
+	DIR *dir;
+
+	if (tid)
+		return thread_has_ended(pid, tid);
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	dir = opendir(path);
+	if (!dir)
+		return is_gone(errno);
+	while (has_ended && (entry = readdir(dir)))
+		if (*entry->d_name != '.')
+			has_ended = thread_has_ended(pid, atoi(entry->d_name));
+	closedir(dir);
+	return has_ended;
 }
 
 void pids_deinit(struct pids *pids)

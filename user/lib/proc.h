@@ -4,9 +4,10 @@
 
 /*
  * What only /proc tells: who descends from whom, without looking at every process; signals
- * that wait; own mappings.
+ * that wait; who has ended since; own mappings.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -31,6 +32,12 @@ int proc_own_maps(int (*each)(void *arg, uint64_t start, uint64_t end, const cha
 
 /* Has a signal come that thread @tid does not block? 1 or 0, or -errno. */
 int proc_has_signal(pid_t tid);
+
+/*
+ * Has thread @tid of process @pid ended, or begun to? So it has when it is not there. @tid 0: have
+ * all its threads?
+ */
+bool proc_has_ended(pid_t pid, pid_t tid);
 
 /* Appends one. Returns 0 or -ENOMEM. */
 int pids_add(struct pids *pids, pid_t pid);

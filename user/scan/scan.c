@@ -16,7 +16,8 @@
 #include "options.h"
 
 /* What changes while it is looked at is looked at so often, or once more if that takes long. */
-#define PASSES 5
+#define PASSES 8
+#define PAUSE_US 3000 /* after the first of them */
 /* A child that ended between being listed and being asked is no look at all: begin again. */
 #define TRIES 50
 #define PATIENCE_NS 5000000000LL
@@ -134,44 +135,16 @@ static int look(struct scan *scan, const struct pids *roots, struct error *err)
 	return ret;
 }
 
-static void sum_up(struct scan_tree *tree)
+/* Was it not seen whole, or may its verdict be that of a moment? */
+static bool is_vague(const struct scan_tree *tree)
 {
-	const struct snapshot *snap = &tree->snap;
-
-	if (!snap->n_processes)
-		return;
-	snprintf(tree->comm, sizeof(tree->comm), "%.15s", snap->processes[0]->tasks[0].rec->comm);
-	tree->n_threads = snap->n_tasks;
-	for (size_t i = 0; i < snap->n_fdtables; i++)
-		tree->n_fds += snap->fdtables[i].n_open;
-}
-
-int scan_judge_tree(struct scan *scan, struct scan_tree *tree, struct error *err)
-{
-	struct error why = { 0 };
-	int ret = snapshot_finish(&tree->snap, tree->root, tree->pids.pid, tree->pids.n, &why);
-
-	/* Twins have become what they are twins of; a tree may live longer than the list of shapes. */
-	tree->snap.shapes = NULL;
-	sum_up(tree);
-	if (!ret)
-		ret = snapshot_add_flights(&tree->snap);
-	if (ret == -ENOMEM)
-		fail(err, ret, "process %d", tree->root);
-	else if (ret)
-		tree->unseen = strdup(why.text ?: strerror(-ret));
-	error_deinit(&why);
-	if (ret)
-		return ret == -ENOMEM || !tree->unseen ? -ENOMEM : 0;
-	tree->judge = (struct judge){ .options = scan->opt, .snap = &tree->snap, .log = scan->log,
-				       .around = &scan->around };
-	return judge_run(&tree->judge, err);
+	return tree->unseen || tree->judge.is_unsure;
 }
 
 static bool saw_all(const struct scan *scan)
 {
 	for (size_t i = 0; i < scan->n_trees; i++)
-		if (scan->trees[i].unseen)
+		if (is_vague(&scan->trees[i]))
 			return false;
 	return true;
 }
@@ -219,7 +192,7 @@ static int look_until_found(struct scan *scan, const struct pids *roots, struct 
 	}
 }
 
-/* All that were asked for, until they were seen whole. */
+/* All that were asked for, until they were seen whole. Moments get some time to pass. */
 static int look_at_roots(struct scan *scan, const struct pids *roots, struct error *err)
 {
 	int ret = 0;
@@ -229,6 +202,8 @@ static int look_at_roots(struct scan *scan, const struct pids *roots, struct err
 		if (pass == PASSES || (ret && ret != -EAGAIN) || (!ret && saw_all(scan)) ||
 		    (pass > 1 && clock_ns() > scan->until))
 			return ret;
+		if (!ret)
+			usleep(pass * PAUSE_US);
 		error_deinit(err);
 	}
 }
@@ -264,7 +239,7 @@ static int say_why(struct scan_tree *tree, const char *why)
 	return tree->unseen ? 0 : -ENOMEM;
 }
 
-/* Of the whole machine only what was not seen whole is looked at again, tree by tree. */
+/* Of the whole machine only what is vague is looked at again, tree by tree. */
 static int look_again(struct scan *scan, struct error *err)
 {
 	for (size_t i = scan->n_trees; i--;) {
@@ -274,7 +249,7 @@ static int look_again(struct scan *scan, struct error *err)
 		pid_t root = scan->trees[i].root;
 		int ret;
 
-		if (!scan->trees[i].unseen)
+		if (!is_vague(&scan->trees[i]))
 			continue;
 		ret = look_at_roots(&once, &(const struct pids){ &root, 1 }, err);
 		if (!ret && once.n_trees == 1)

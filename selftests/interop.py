@@ -97,6 +97,8 @@ LIMITS = {
                          lost=['SO_PEEK_OFF', 'the peek', '(mine|dead|child): sent by', 'oob',
                                'no byte out', 'receiver: from', '?reset:'])],
     'unix_relative': [limit('names of peers', ['client: `', 'accepted: `'], by=TO)],
+    'unix_renamed': [limit('sockets whose file was renamed', by=FROM, fails='too cut relative'),
+                     limit('sockets whose file was renamed', by=TO, fails="Can't bind")],
     'user_dispatch': [limit('system call user dispatch', ['is no longer dispatched'])],
     'protection_keys': [limit('protection keys', ['?.*'])],
     'pty': [limit('a terminal whose session begins below its other end', by=FROM, fails='ctty inherit')],

@@ -150,12 +150,14 @@ static int make_unlinked(void)
 	return link("first", "second") || unlink("first") ? -1 : fd;
 }
 
+/* Its name is taken: it cannot be bound to that again. */
 static int make_unix_renamed(void)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX, .sun_path = "name"};
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 
-	if (bind(fd, (void *)&addr, sizeof(addr)) < 0 || rename("name", "another") < 0)
+	if (bind(fd, (void *)&addr, sizeof(addr)) < 0 || rename("name", "another") < 0 ||
+	    close(open("name", O_RDWR | O_CREAT, 0600)))
 		return -1;
 	return fd;
 }

@@ -94,7 +94,7 @@ struct new_file *unix_mutual_peer(const struct restore *r, const struct new_file
 int unix_open_pending(struct restore *r, struct new_file *f);
 /* A socket bound to the name in @usk, if it has one; a file left there before gives way. */
 int unix_bind_name(struct restore *r, int fd, const UnixSkEntry *usk);
-/* Removes the file of the name in @usk, if it had none any more. */
+/* Removes the file of the name in @usk, if it had none any more; renames it, if it had another. */
 int unix_drop_name(struct restore *r, const UnixSkEntry *usk);
 /* The restore failed: does that, if it was not done before. */
 void unix_abandon(struct new_file *f);

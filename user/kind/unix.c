@@ -12,6 +12,8 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -120,7 +122,20 @@ static void judge_peer(struct judge *j, const struct file *f, const struct unix_
 			   "it sends to a socket without a name that does not send back to it");
 }
 
-/* Restored is a socket under the name that it was given, not under another that its file got. */
+/* The path of the file that it was bound to, as it is now; "" if the kernel does not tell. */
+static void bound_path(int fd, char path[static PATH_MAX])
+{
+	_cleanup_close_ int file = ioctl(fd, SIOCUNIXFILE);
+	char link[64];
+	ssize_t n = -1;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", file);
+	if (file >= 0)
+		n = readlink(link, path, PATH_MAX - 1);
+	path[n > 0 ? n : 0] = 0;
+}
+
+/* Has its file another name than the one that it was bound to, and tells? */
 static bool is_renamed(const struct unix_detail *detail)
 {
 	struct fileref ref = {.path = (const char *)detail->address + NAME_AT,
@@ -136,12 +151,73 @@ static bool is_renamed(const struct unix_detail *detail)
 	return *ref.path == '/' && fileref_state(&ref) != FILEREF_PRESENT;
 }
 
+/* As bound_path(), of a program that may run: its descriptor is borrowed. */
+static void look_for_path(const struct file *f, char path[static PATH_MAX])
+{
+	_cleanup_close_ int fd = -1, pidfd = -1;
+
+	if (f->copy >= 0) {
+		bound_path(f->copy, path);
+		return;
+	}
+	pidfd = (int)syscall(SYS_pidfd_open, f->process->pid, 0);
+	if (pidfd >= 0)
+		fd = (int)syscall(SYS_pidfd_getfd, pidfd, f->fd, 0);
+	if (fd >= 0)
+		bound_path(fd, path);
+}
+
+/*
+ * The path at which a socket is bound whose file is moved to @now then: its name, for a relative
+ * one in the directory where the file is. Returns false if there is none.
+ */
+static bool first_path(const struct unix_detail *detail, const char *now,
+		       char path[static PATH_MAX])
+{
+	const char *name = (const char *)detail->address + NAME_AT, *last = strrchr(now, '/');
+	int n;
+
+	if (*name == '/')
+		n = snprintf(path, PATH_MAX, "%s", name);
+	else
+		n = snprintf(path, PATH_MAX, "%.*s/%s", (int)(last - now), now, name);
+	return n < PATH_MAX && (*name == '/' || !strchr(name, '/'));
+}
+
+/* Can a file be made at @path, and be moved to @now? */
+static bool can_move(const char *path, const char *now)
+{
+	const char *last = strrchr(path, '/'), *last_now = strrchr(now, '/');
+	char dir[PATH_MAX], dir_now[PATH_MAX];
+	struct stat st, st_now;
+
+	snprintf(dir, sizeof(dir), "%.*s/", (int)(last - path), path);
+	snprintf(dir_now, sizeof(dir_now), "%.*s/", (int)(last_now - now), now);
+	return lstat(path, &st) && errno == ENOENT && !stat(dir, &st) && !stat(dir_now, &st_now) &&
+	       st.st_dev == st_now.st_dev;
+}
+
+/* What was renamed is bound again to the name that it was given, which must be free, and moved. */
 static void judge_name(struct judge *j, const struct file *f, const struct unix_detail *detail)
 {
-	if (is_renamed(detail))
+	struct fileref ref = {
+		.dev = detail->path_dev, .ino = detail->path_ino, .nlink = detail->path_nlink};
+	char now[PATH_MAX], path[PATH_MAX];
+
+	if (!is_renamed(detail))
+		return;
+	*now = 0;
+	if (!f->carrier)
+		look_for_path(f, now);
+	ref.path = now;
+	if (*now != '/' || fileref_state(&ref) != FILEREF_PRESENT)
 		judge_file(j, f, "unix", "give the file its name back",
 			   "the file that it was bound to, %s, has another name now (%s)",
 			   (const char *)detail->address + NAME_AT, detail->path_name);
+	else if (!first_path(detail, now, path) || !can_move(path, now))
+		judge_file(j, f, "unix", "give the file its name back, or make that name free",
+			   "the file that it was bound to, %s, is %s now, and the name cannot be used",
+			   (const char *)detail->address + NAME_AT, now);
 }
 
 static void judge(struct judge *j, struct file *f)
@@ -167,18 +243,15 @@ static bool is_plain(const struct file *f)
 	return f->rec->is_contained;
 }
 
-/* The path that the socket was bound to; "" if the kernel does not tell. The caller's buffer has
- * PATH_MAX bytes. */
-static void bound_path(int fd, char path[static PATH_MAX])
+/* Its file has another name now: @path, to which it is moved when it has been made. */
+static int describe_renamed(struct dump *d, const char *path, UnixSkEntry *usk)
 {
-	_cleanup_close_ int file = ioctl(fd, SIOCUNIXFILE);
-	char link[64];
-	ssize_t n = -1;
+	const char *last = strrchr(path, '/');
 
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", file);
-	if (file >= 0)
-		n = readlink(link, path, PATH_MAX - 1);
-	path[n > 0 ? n : 0] = 0;
+	usk->renamed_to = arena_printf(&d->arena, "%s", path);
+	if (usk->name.data[0] != '/' && last)
+		usk->name_dir = arena_printf(&d->arena, "%.*s", (int)(last - path ?: 1), path);
+	return usk->renamed_to ? 0 : fail(d->err, ENOMEM, "cannot describe it");
 }
 
 static int describe_path(struct dump *d, struct file *f, UnixSkEntry *usk)
@@ -203,6 +276,8 @@ static int describe_path(struct dump *d, struct file *f, UnixSkEntry *usk)
 	ref.path = *path ? path : name;
 	if (fileref_state(&ref) != FILEREF_PRESENT)
 		usk->has_deleted = usk->deleted = true;
+	else if (is_renamed(detail))
+		return describe_renamed(d, path, usk);
 	if (name[0] == '/')
 		return 0;
 	/* A relative name belongs to the directory in which it was bound. */
@@ -375,6 +450,8 @@ static int check(struct restore *r, struct new_file *f)
 		return fail(r->err, 0, "its name has %zu bytes", usk->name.len);
 	if (usk->name_dir && !is_absolute_path(usk->name_dir))
 		return fail(r->err, 0, "`%s' is no absolute path", usk->name_dir);
+	if (usk->renamed_to && !is_absolute_path(usk->renamed_to))
+		return fail(r->err, 0, "`%s' is no absolute path", usk->renamed_to);
 	if (usk->uflags & ~(f->process ? 0 : UFLAG_EXTERNAL))
 		return fail(r->err, 0, "a socket with the flags %#x cannot be restored yet",
 			    usk->uflags);

@@ -158,6 +158,12 @@ static bool is_deleted(const UnixSkEntry *usk)
 	return has_path(usk) && usk->has_deleted && usk->deleted;
 }
 
+/* Is its file to leave the name again that it is bound to: for good, or for another? */
+static bool is_left(const UnixSkEntry *usk)
+{
+	return is_deleted(usk) || (has_path(usk) && usk->renamed_to);
+}
+
 /* Of a sender made for the moment nothing is noted: it has no file of the image. */
 static void note_name(struct restore *r, const UnixSkEntry *usk, bool has_name)
 {
@@ -171,10 +177,19 @@ int unix_drop_name(struct restore *r, const UnixSkEntry *usk)
 {
 	char path[PATH_MAX + 128];
 
-	if (!is_deleted(usk))
+	if (!is_left(usk))
 		return 0;
+	path_of(usk, path);
+	if (is_deleted(usk) && unlink(path))
+		return fail(r->err, errno, "cannot remove %s", path);
+	if (!is_deleted(usk) && is_in_the_way(usk->renamed_to)) {
+		fail(r->err, EEXIST, "cannot move %s to %s", path, usk->renamed_to);
+		return fail_hint(r->err, "move away what is there now");
+	}
+	if (!is_deleted(usk) && rename(path, usk->renamed_to))
+		return fail(r->err, errno, "cannot move %s to %s", path, usk->renamed_to);
 	note_name(r, usk, false);
-	return unlink(path_of(usk, path)) ? fail(r->err, errno, "cannot remove %s", path) : 0;
+	return 0;
 }
 
 void unix_abandon(struct new_file *f)
@@ -189,7 +204,7 @@ void unix_abandon(struct new_file *f)
 /* What is to be removed from a path that the program had removed, and others may have taken. */
 static int check_path(struct restore *r, const UnixSkEntry *usk, const char *path)
 {
-	bool is_taken = is_deleted(usk) && !access(path, F_OK);
+	bool is_taken = is_left(usk) && !access(path, F_OK);
 
 	if (!is_taken && !is_in_the_way(path))
 		return 0;
@@ -224,7 +239,7 @@ int unix_bind_name(struct restore *r, int fd, const UnixSkEntry *usk)
 	}
 	if (rc)
 		return fail(r->err, rc, "cannot bind it to %s", path);
-	note_name(r, usk, is_deleted(usk));
+	note_name(r, usk, is_left(usk));
 	return has_path(usk) ? give_file(r, usk, path) : 0;
 }
 

@@ -8,6 +8,7 @@
 #include "flavour.h"
 
 #define POLICY_USER_FLAGS  0xe000 /* what set_mempolicy(2) takes: the rest is the kernel's own */
+#define POLICY_LOCAL       4      /* MPOL_LOCAL: no nodes, the kernel leaves garbage there */
 #define POLICY_USERS_NODES 0xc000 /* static and relative nodes: the mask is kept as it was given   \
 				   */
 
@@ -28,6 +29,8 @@ static __always_inline void read_policy(const struct mempolicy *from, struct rec
 	r->home = -1;
 	if (bpf_core_field_exists(policy->home_node))
 		r->home = BPF_CORE_READ(policy, home_node);
+	if ((r->mode & ~POLICY_USER_FLAGS) == POLICY_LOCAL)
+		return;
 	clear(&policy_nodes);
 	if (flags & POLICY_USERS_NODES)
 		copy_field(policy_nodes, sizeof(policy_nodes), policy->w.user_nodemask);

@@ -16,6 +16,7 @@
 
 /* linux/mempolicy.h */
 #define MODE_FLAGS   0xe000
+#define LOCAL        4 /* has no nodes; images may hold garbage for them */
 #define RELATIVE     0x4000
 #define MEMS_ALLOWED 4 /* of get_mempolicy: which nodes there are for us */
 #define MOVE         2 /* of mbind: pages that lie elsewhere */
@@ -70,13 +71,13 @@ static bool find_nodes(struct restore *r, const struct new_task *t, uint32_t mod
 {
 	uint64_t there[MAX_NODES / 64 + 1] = {};
 
-	*ret = nodes;
+	*ret = (mode & ~(uint32_t)MODE_FLAGS) == LOCAL ? 0 : nodes;
 	if (syscall(SYS_get_mempolicy, NULL, there, (unsigned long)MAX_NODES + 1, NULL,
 		    MEMS_ALLOWED))
 		there[0] = 0;
-	if (there[0] && (mode & RELATIVE || !nodes))
+	if (there[0] && (mode & RELATIVE || !*ret))
 		return true;
-	*ret = nodes & there[0];
+	*ret &= there[0];
 	if (!*ret)
 		log_warn(r->log,
 			 "task %d: the NUMA nodes of its memory policy are not here; ignoring",

@@ -228,6 +228,32 @@ static int load_fdinfo(struct restore *r, struct new_process *p, struct error *e
 	return ret;
 }
 
+/*
+ * Finds the vDSO and its data. A program may have unmapped one of them (valgrind does, to see
+ * each call): nothing can use the other, which becomes ordinary memory.
+ */
+static void find_vdso(struct new_process *p)
+{
+	for (size_t i = 0; i < p->mm->n_vmas; i++) {
+		VmaEntry *entry = p->mm->vmas[i];
+
+		if (entry->status & AREA_VDSO)
+			p->vdso_entry = entry;
+		else if (entry->status & AREA_VVAR)
+			p->vvar_entry = entry;
+	}
+	if (!p->vdso_entry || !p->vvar_entry) {
+		p->vdso_entry = p->vvar_entry = NULL;
+		return;
+	}
+	p->vdso = (struct vdso){
+		.vvar = p->vvar_entry->start,
+		.vvar_size = p->vvar_entry->end - p->vvar_entry->start,
+		.text = p->vdso_entry->start,
+		.text_size = p->vdso_entry->end - p->vdso_entry->start,
+	};
+}
+
 /* Splits what the image calls mappings into those that are to be mapped and the rest. */
 static int load_vmas(struct restore *r, struct new_process *p, struct error *err)
 {
@@ -237,26 +263,20 @@ static int load_vmas(struct restore *r, struct new_process *p, struct error *err
 	p->guards = arena_alloc(&r->arena, (n ?: 1) * sizeof(*p->guards));
 	if (!p->vmas || !p->guards)
 		return fail(err, ENOMEM, "cannot load the images");
+	find_vdso(p);
 	for (size_t i = 0; i < n; i++) {
 		VmaEntry *entry = p->mm->vmas[i];
+		bool is_vdso = entry->status & (AREA_VDSO | AREA_VVAR);
 
-		if (entry->status & AREA_VSYSCALL)
+		if (entry->status & AREA_VSYSCALL || (is_vdso && p->vdso_entry))
 			continue;
+		/* The kernel's flags of its own mapping are none that a program can ask for. */
+		entry->has_vm_flags = entry->has_vm_flags && !is_vdso;
 		if (entry->status & AREA_GUARD)
 			p->guards[p->n_guards++] = entry;
-		else if (entry->status & AREA_VDSO)
-			p->vdso_entry = entry;
-		else if (entry->status & AREA_VVAR)
-			p->vvar_entry = entry;
 		else
 			p->vmas[p->n_vmas++] = (struct new_vma){.entry = entry, .fd = -1};
 	}
-	if (p->vdso_entry)
-		p->vdso.text = p->vdso_entry->start,
-		p->vdso.text_size = p->vdso_entry->end - p->vdso_entry->start;
-	if (p->vvar_entry)
-		p->vdso.vvar = p->vvar_entry->start,
-		p->vdso.vvar_size = p->vvar_entry->end - p->vvar_entry->start;
 	return 0;
 }
 

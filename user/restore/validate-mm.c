@@ -55,8 +55,6 @@ static int check_vdso(struct restore *r, const struct new_process *p, struct err
 {
 	const struct vdso *v = &p->vdso;
 
-	if (!v->text_size != !v->vvar_size)
-		return fail(err, 0, "half of its vDSO is missing");
 	if (!v->text_size)
 		return 0;
 	if (v->text % r->page_size || v->vvar % r->page_size || v->vvar > r->task_size ||

@@ -8,7 +8,7 @@ import re
 
 import subjects
 import verdict
-from case import Failed, kill, read_file
+from case import Failed, Skipped, children, kill, read_file
 from harm import fingerprint, refused, unharmed
 
 # By the program that makes them.
@@ -163,6 +163,40 @@ def test_shared_directory(case):
         raise Failed(f'CLONE_FS is not named: {err}')
     subjects.finish(case, pid)
     return err.strip()
+
+
+IN_NAMESPACE = '''
+import ctypes, os, threading, time
+
+def live(moves):
+    if moves and ctypes.CDLL(None).unshare(0x04000000):         # CLONE_NEWUTS
+        open('skipped', 'w').close()
+    up.wait()
+    time.sleep(1000)
+
+if os.fork():
+    time.sleep(1000)
+up = threading.Barrier(7)
+ctypes.CDLL(None).unshare(0x04000000)
+for i in range(6):
+    threading.Thread(target=live, args=(i == 2,)).start()
+up.wait()
+open('ready', 'w').close()
+time.sleep(1000)
+'''
+
+
+def test_namespace_of_threads(case):
+    """One line for a process, however many of its threads live there, and one for who lives elsewhere."""
+    pid = case.spawn(['/usr/bin/python3', '-c', IN_NAMESPACE])
+    case.await_true(lambda: os.path.exists(os.path.join(case.work, 'ready')), 20, 'its threads')
+    if os.path.exists(os.path.join(case.work, 'skipped')):
+        raise Skipped('needs UTS namespaces (CONFIG_UTS_NS)')
+    lines = [line for line in dump_refused(case, pid).splitlines() if 'uts namespace' in line]
+    named = [int(re.search(r'thread (\d+)', line).group(1)) for line in lines]
+    if len(named) != 2 or named[:1] != children(pid):
+        raise Failed(f'process {pid}: {lines}')
+    return '\n'.join(lines)
 
 
 def test_terminal_without_option(case):

@@ -20,41 +20,50 @@ static uint32_t own_ns(const char *name)
 
 struct space {
 	const char *name, *file;
-	uint32_t theirs, firsts; /* of the task; of the tree's first process */
+	uint32_t theirs, told; /* of the task; of one for which it was told already */
 };
 
 #define N_SPACES 8
-static void list_spaces(const struct task_record *t, const struct task_record *first,
+static void list_spaces(const struct task_record *t, const struct task_record *told,
 			struct space ret[N_SPACES])
 {
 	const struct space spaces[N_SPACES] = {
-		{"network", "net", t->net_ns, first->net_ns},
-		{"ipc", "ipc", t->ipc_ns, first->ipc_ns},
-		{"uts", "uts", t->uts_ns, first->uts_ns},
-		{"mount", "mnt", t->mnt_ns, first->mnt_ns},
-		{"pid", "pid", t->pid_ns, first->pid_ns},
-		{"user", "user", t->user_ns, first->user_ns},
-		{"cgroup", "cgroup", t->cgroup_ns, first->cgroup_ns},
-		{"time", "time", t->time_ns, first->time_ns},
+		{"network", "net", t->net_ns, told->net_ns},
+		{"ipc", "ipc", t->ipc_ns, told->ipc_ns},
+		{"uts", "uts", t->uts_ns, told->uts_ns},
+		{"mount", "mnt", t->mnt_ns, told->mnt_ns},
+		{"pid", "pid", t->pid_ns, told->pid_ns},
+		{"user", "user", t->user_ns, told->user_ns},
+		{"cgroup", "cgroup", t->cgroup_ns, told->cgroup_ns},
+		{"time", "time", t->time_ns, told->time_ns},
 	};
 
 	for (size_t i = 0; i < N_SPACES; i++)
 		ret[i] = spaces[i];
 }
 
-/* The first task is compared with this process, the others with the first. */
+static bool has_others_for_children(const struct task_record *t)
+{
+	return t->pid_ns_children != t->pid_ns || t->time_ns_children != t->time_ns;
+}
+
+/*
+ * The first task is compared with this process, the other processes with the first, and threads
+ * with their leader: hundreds may live where it does.
+ */
 static void judge(struct judge *j, const struct task *t)
 {
-	const struct task *first = j->snap->processes[0]->tasks;
+	const struct task *leader = t->process->tasks;
+	const struct task *told = t == leader ? j->snap->processes[0]->tasks : leader;
 	struct space spaces[N_SPACES];
 
 	if (t->process->is_zombie)
 		return;
-	list_spaces(t->rec, first->rec, spaces);
+	list_spaces(t->rec, told->rec, spaces);
 	for (size_t i = 0; i < N_SPACES; i++) {
 		const struct space *s = &spaces[i];
 		bool is_own =
-			t != first && s->theirs == s->firsts ? true : s->theirs == own_ns(s->file);
+			t != told && s->theirs == s->told ? true : s->theirs == own_ns(s->file);
 
 		if (is_own || !s->theirs)
 			continue;
@@ -64,8 +73,8 @@ static void judge(struct judge *j, const struct task *t)
 			s->name);
 	}
 	/* What its children would be born into. */
-	if (t->rec->pid_ns_children != t->rec->pid_ns ||
-	    t->rec->time_ns_children != t->rec->time_ns)
+	if (has_others_for_children(t->rec) &&
+	    (t == leader || !has_others_for_children(leader->rec)))
 		judge_task(j, t, "namespace", NULL,
 			   "has another %s namespace for its children, and nested namespaces are "
 			   "not carried yet",

@@ -58,6 +58,8 @@ LIMITS = {
                         ['.*coredump_filter', 'MDWE is 0', 'future memory'])],
     'orphans': [limit('orphans are adopted by criu itself, and their pids may be taken then', by=TO,
                       lost=[r'?\d+, child of', r'?\d+ did not end'], fails='.')],
+    'netlink': [limit('netlink groups above 32', by=FROM, fails='more than 32 groups'),
+                limit('netlink groups above 32', by=TO, fails='Groups above 32')],
     'pidfd_exit_status': [limit('pidfds of threads', by=FROM, fails='PIDFD_THREAD'),
                           limit('how a reaped process ended', ['exited:', 'again:', 'killed:', 'thread:'],
                                 by=TO)],

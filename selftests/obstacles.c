@@ -62,9 +62,19 @@ static int make_fanotify_unread(void)
 	return fd;
 }
 
+/* The kernel may keep what was asked for by it. */
 static int make_netlink(void)
 {
-	return socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+	return socket(AF_NETLINK, SOCK_RAW, NETLINK_GENERIC);
+}
+
+static int make_netlink_queue(void)
+{
+	struct nlmsghdr ask = {.nlmsg_len = sizeof(ask), .nlmsg_type = NLMSG_NOOP,
+			       .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK};
+	int fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+
+	return send(fd, &ask, sizeof(ask), 0) == sizeof(ask) ? fd : -1;
 }
 
 static int make_packet(void)
@@ -132,7 +142,7 @@ static int make_multicast(void)
 /* What cannot be carried is found in a queue, too, where no process has it open any more. */
 static int make_unix_flight(void)
 {
-	return send_away(socket(AF_NETLINK, SOCK_RAW, 0));
+	return send_away(socket(AF_NETLINK, SOCK_RAW, NETLINK_GENERIC));
 }
 
 /* What is wrong with these only their parts tell, or their path. */
@@ -433,6 +443,7 @@ static const struct obstacle obstacles[] = {
 	{"fanotify_permission", make_fanotify_permission},
 	{"fanotify_unread", make_fanotify_unread},
 	{"netlink", make_netlink},
+	{"netlink_queue", make_netlink_queue},
 	{"packet", make_packet},
 	{"raw", make_raw},
 	{"vsock", make_vsock},

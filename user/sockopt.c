@@ -3,6 +3,7 @@
 
 #include <linux/in.h>
 #include <linux/in6.h>
+#include <linux/netlink.h>
 #include <linux/tcp.h>
 #include <linux/udp.h>
 #include <sys/socket.h>
@@ -17,6 +18,9 @@
 #ifndef SOL_UDP
 #define SOL_UDP 17
 #endif
+#ifndef SOL_NETLINK
+#define SOL_NETLINK 270
+#endif
 #ifndef SOL_TCP
 #define SOL_TCP 6
 #endif
@@ -25,6 +29,8 @@ bool int_option_concerns(const struct int_option *option, int family, int protoc
 {
 	if (option->level == SOL_SOCKET)
 		return true;
+	if (option->level == SOL_NETLINK || family == AF_NETLINK)
+		return option->level == SOL_NETLINK && family == AF_NETLINK;
 	if (option->level == SOL_TCP || option->level == SOL_UDP)
 		return family != AF_UNIX && protocol == option->level;
 	return option->level == IPPROTO_IPV6 ? family == AF_INET6 : family != AF_UNIX;
@@ -101,6 +107,13 @@ const struct int_option *int_options(size_t *ret_n)
 		{SOL_UDP, UDP_NO_CHECK6_RX},
 		{SOL_UDP, UDP_SEGMENT},
 		{SOL_UDP, UDP_GRO},
+		{SOL_NETLINK, NETLINK_PKTINFO},
+		{SOL_NETLINK, NETLINK_BROADCAST_ERROR},
+		{SOL_NETLINK, NETLINK_NO_ENOBUFS},
+		{SOL_NETLINK, NETLINK_LISTEN_ALL_NSID},
+		{SOL_NETLINK, NETLINK_CAP_ACK},
+		{SOL_NETLINK, NETLINK_EXT_ACK},
+		{SOL_NETLINK, NETLINK_GET_STRICT_CHK},
 	};
 
 	*ret_n = sizeof(options) / sizeof(options[0]);

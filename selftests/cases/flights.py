@@ -25,7 +25,7 @@ for first in range(0, count, 200):
         continue
     pairs = [socket.socketpair() for n in range(first, min(first + 200, count))]
     if first + 200 >= count:
-        odd = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)
+        odd = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 16)
         socket.send_fds(pairs[-1][0], [b'y'], [odd.fileno()])
         odd.close()
     send([a for a, b in pairs])

@@ -14,7 +14,7 @@ from harm import fingerprint, refused, unharmed
 # By the program that makes them.
 NAMES = {
     'obstacles': (
-        'inotify_overflow', 'fanotify_permission', 'fanotify_unread', 'netlink', 'packet',
+        'inotify_overflow', 'fanotify_permission', 'fanotify_unread', 'netlink', 'netlink_queue', 'packet',
         'raw', 'vsock', 'tcp', 'waiting_client', 'udp_queue', 'multicast', 'unix_arrival',
         'unix_flight', 'locked', 'unlinked', 'unix_renamed', 'lease', 'pidfd', 'userfaultfd',
         'io_uring', 'bpf_map', 'perf_event', 'secretmem', 'fuse', 'mqueue',

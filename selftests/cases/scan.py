@@ -66,7 +66,7 @@ def test_sockets(case):
     for wanted in ('type stream protocol tcp state LISTEN local [127.0.0.1]:',
                    'type stream protocol tcp state ESTABLISHED local [127.0.0.1]:',
                    'type dgram protocol udp state UNCONNECTED local [127.0.0.1]:',
-                   'AF_NETLINK socket type raw protocol 0 queued 0',
+                   'AF_NETLINK socket type raw protocol 16 queued 0',
                    'type stream state LISTEN peer 0', 'type stream state ESTABLISHED peer '):
         if not any(s.startswith(wanted) for s in states):
             raise Failed(f'no `{wanted}` in {states}')

@@ -16,7 +16,7 @@ CLEAN = ('eventfd', 'timerfd', 'signalfd', 'epoll', 'pipe', 'pipe_packets', 'reg
          'signals_pending', 'orphans', 'creds', 'sysv_shm', 'hugetlb')
 GROUPS = '/sys/fs/cgroup', '/sys/fs/cgroup/unified', '/sys/fs/cgroup/freezer'
 OBSTACLES = {
-    'obstacles': ('netlink', 'tcp', 'udp_queue', 'unix_arrival', 'unix_flight', 'locked', 'unlinked',
+    'obstacles': ('netlink', 'netlink_queue', 'tcp', 'udp_queue', 'unix_arrival', 'unix_flight', 'locked', 'unlinked',
                   'unix_renamed', 'lease', 'pidfd', 'userfaultfd', 'io_uring', 'bpf_map',
                   'perf_event', 'secretmem', 'fuse', 'tun', 'mqueue', 'namespace', 'pressure', 'dnotify',
                   'watch_queue', 'eventfd_told', 'flying_locked', 'flying_pidfd'),

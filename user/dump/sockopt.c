@@ -222,7 +222,7 @@ SkOptsEntry *dump_sockopts(struct dump *d, int fd, int family, int type, int pro
 	}
 	get_common(fd, opts);
 	get_timeouts(fd, opts);
-	if (family == AF_UNIX) {
+	if (family == AF_UNIX || family == AF_NETLINK) {
 		opts->has_so_passcred = opts->has_so_passsec = true;
 		opts->so_passcred = sol_socket(fd, SO_PASSCRED);
 		opts->so_passsec = sol_socket(fd, SO_PASSSEC);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What the kernel notes of an address space: program, arguments, environment, auxiliary vector,
- * bounds, coredump filter, membarrier registrations, locked future memory, MDWE, and dumpable.
+ * bounds, coredump filter, membarrier registrations, locked future memory, MDWE, huge pages, and
+ * dumpable.
  */
 #include "subject.h"
 
@@ -56,13 +57,16 @@ int main(void)
 	unsigned long was[11] = {}, is[11] = {};
 	char exe[PATH_MAX] = "", exe_now[PATH_MAX] = "";
 	size_t n[FILES];
-	int mdwe, membarrier;
+	int mdwe, membarrier, huge;
 	void *locked;
 
 	prctl(PR_SET_NAME, "a name) (odd");
 	(void)!system("true");
 	membarrier = syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
 	mdwe = prctl(PR_SET_MDWE, 1, 0, 0, 0) == 0;
+	/* but where they are asked for: since 6.18 */
+	prctl(PR_SET_THP_DISABLE, 1, 2, 0, 0);
+	huge = prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0);
 	subject_need(mlockall(MCL_FUTURE | MCL_ONFAULT) == 0 || geteuid(), "mlockall: %m");
 	(void)!readlink("/proc/self/exe", exe, sizeof(exe) - 1);
 	{
@@ -95,6 +99,8 @@ int main(void)
 	if (mdwe)
 		subject_check(prctl(PR_GET_MDWE, 0, 0, 0, 0) == 1, "MDWE is %d",
 			      prctl(PR_GET_MDWE, 0, 0, 0, 0));
+	subject_check(prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0) == huge, "huge pages: %d, was %d",
+		      prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0), huge);
 	locked = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	*(volatile char *)locked = 1;
 	if (geteuid() == 0) {

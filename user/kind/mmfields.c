@@ -27,6 +27,7 @@
 /* Kernel words that no header has. */
 #define VM_LOCKED           0x00002000 /* mm->def_flags: mlockall(MCL_FUTURE) */
 #define VM_LOCKONFAULT      0x00080000
+#define MMF_THP_ADVISED     23 /* since 6.18; before, that it has met the huge page of zeroes */
 #define MMF_DISABLE_THP     24
 #define MMF_HAS_MDWE        28
 #define MMF_MDWE_NO_INHERIT 29
@@ -38,6 +39,9 @@
 #define PR_MDWE_REFUSE_EXEC_GAIN 1
 #endif
 #define PR_MDWE_NO_INHERIT_ 2
+#ifndef PR_THP_DISABLE_EXCEPT_ADVISED
+#define PR_THP_DISABLE_EXCEPT_ADVISED 2
+#endif
 
 /* MEMBARRIER_STATE_* of mm->membarrier_state, and by which command one comes there. */
 static const struct {
@@ -103,6 +107,17 @@ static bool read_coredump_filter(pid_t pid, uint32_t *ret)
 	return f && fscanf(f, "%" SCNx32, ret) == 1;
 }
 
+/* Can huge pages be disabled but where they are asked for? Tried on this process, and put back. */
+static bool has_thp_except_advised(void)
+{
+	int was = prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0);
+	bool can = !prctl(PR_SET_THP_DISABLE, 1, PR_THP_DISABLE_EXCEPT_ADVISED, 0, 0);
+
+	if (can)
+		prctl(PR_SET_THP_DISABLE, was & 1, was & PR_THP_DISABLE_EXCEPT_ADVISED, 0, 0);
+	return can;
+}
+
 static void describe_flags(const struct process *p, MmEntry *mm)
 {
 	const struct process_record *rec = p->rec;
@@ -112,6 +127,8 @@ static void describe_flags(const struct process *p, MmEntry *mm)
 	mm->has_dumpable = rec->dumpable >= 0;
 	mm->dumpable = rec->dumpable;
 	mm->has_thp_disabled = mm->thp_disabled = rec->mm_flags >> MMF_DISABLE_THP & 1;
+	mm->has_thp_except_advised = mm->thp_except_advised =
+		rec->mm_flags >> MMF_THP_ADVISED & 1 && has_thp_except_advised();
 	mm->has_mlock_future = mm->mlock_future = rec->def_flags & VM_LOCKED;
 	mm->has_mlock_onfault = mm->mlock_onfault = rec->def_flags & VM_LOCKONFAULT;
 	mm->has_coredump_filter = read_coredump_filter(p->pid, &mm->coredump_filter);
@@ -195,6 +212,11 @@ static int check(struct restore *r, struct new_task *t)
 		return fail(r->err, 0, "dumpable cannot be %d", mm->dumpable);
 	if (mm->n_aios)
 		return fail(r->err, 0, "asynchronous IO contexts cannot be restored yet");
+	if (mm->has_thp_except_advised && mm->thp_except_advised && !has_thp_except_advised()) {
+		fail(r->err, 0, "it has disabled huge pages except where they are asked for, which "
+				"this kernel cannot do");
+		return fail_hint(r->err, "restore on Linux 6.18 or later");
+	}
 	return 0;
 }
 
@@ -274,6 +296,9 @@ static int restore_leader(struct restore *r, struct new_task *t, struct batch *b
 				   (const __u64[6]){barriers[i].command});
 	if (mm->has_thp_disabled && mm->thp_disabled)
 		batch_do(batch, "disabling huge pages", SYS_prctl, PR_SET_THP_DISABLE, 1, 0, 0, 0);
+	if (mm->has_thp_except_advised && mm->thp_except_advised)
+		batch_do(batch, "disabling huge pages that nobody asks for", SYS_prctl,
+			 PR_SET_THP_DISABLE, 1, PR_THP_DISABLE_EXCEPT_ADVISED, 0, 0);
 	restore_coredump_filter(r, t);
 	return restore_exe(r, t, batch);
 }

@@ -3,7 +3,8 @@
 
 import os
 
-from case import Failed, read_file
+import subjects
+from case import Failed, Skipped, read_file
 from harm import refused_once
 
 SOCKETS = '''
@@ -95,3 +96,51 @@ def test_lease_that_was_given_up(case):
     case.restore(images, '--file-locks')
     if leases_of(pid):
         raise Failed('the lease that was given up came back')
+
+
+def bequeath(case, what):
+    """crbpf's command line as of a process with an odd lot to pass on, and @what besides."""
+    return [os.path.join(case.settings.output, 'selftests/bequeath'), what, *case.restorer]
+
+
+def run_strangely(case, what):
+    for name in 'inherited', 'task_attributes', 'mm_fields', 'signals_pending':
+        pid, options = subjects.start(case, os.path.join(case.settings.output, 'selftests', name))
+        case.restore(case.dump(pid, *options), *options, tool=bequeath(case, what))
+        with open(os.path.join(case.work, 'restored'), 'w'):
+            pass
+        subjects.finish(case, pid)
+        for left in os.listdir(case.work):
+            os.unlink(os.path.join(case.work, left))
+
+
+def test_odd_lot(case):
+    """Nothing of what crbpf itself was given by whoever started it is passed on."""
+    run_strangely(case, '-')
+
+
+def test_odd_processor(case):
+    """Nor is the processor that it is bound to."""
+    if os.cpu_count() < 2:
+        raise Skipped('needs two processors')
+    run_strangely(case, 'processor')
+
+
+def refused(case, what, words):
+    pid, _ = subjects.start(case, os.path.join(case.settings.output, 'selftests/inherited'))
+    images = case.dump(pid)
+    refused_once(case, [*bequeath(case, what), 'restore', '-d', '-D', images], *words)
+    case.restore(images)
+    with open(os.path.join(case.work, 'restored'), 'w'):
+        pass
+    subjects.finish(case, pid)
+
+
+def test_no_new_privileges(case):
+    """What cannot be shed is refused: it would come back confined."""
+    refused(case, 'no_new_privs', ('no new privileges', 'NoNewPrivileges='))
+
+
+def test_memory_never_executable(case):
+    """MDWE likewise."""
+    refused(case, 'mdwe', ('executable', 'MemoryDenyWriteExecute='))

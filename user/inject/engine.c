@@ -61,6 +61,7 @@ static int map_engine(const struct engine *engine, struct error *err)
 	size_t page = (size_t)sysconf(_SC_PAGESIZE), size = engine_size(engine->n_slots);
 	void *want = (void *)(unsigned long)engine->address, *at;
 	char *arena = (char *)want + engine->code_size;
+	int ret;
 
 	at = mmap(want, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 	if (at == MAP_FAILED)
@@ -76,8 +77,11 @@ static int map_engine(const struct engine *engine, struct error *err)
 	memcpy(at, arch_engine, (size_t)(arch_engine_end - arch_engine));
 	__builtin___clear_cache(at, (char *)at + page);
 	if (mprotect(at, page, PROT_READ | PROT_EXEC) < 0) {
+		ret = fail(err, errno, "cannot make the engine executable");
 		munmap(at, size);
-		return fail(err, errno, "cannot make the engine executable");
+		return ret == -EACCES ? fail_hint(err, "run crbpf where memory may be made executable "
+						       "(without systemd's MemoryDenyWriteExecute=)")
+				      : ret;
 	}
 	return 0;
 }

@@ -181,7 +181,7 @@ static int restore_cpus(struct restore *r, const struct new_task *t, struct batc
 	uint64_t online[CPU_WORDS] = {0}, want[CPU_WORDS] = {0};
 	size_t n = thread->n_cpus, lost = 0, left = 0;
 
-	/* Of this process, which may well be confined to some: no more can be given. */
+	/* Of this process: all of its cpuset (restore/estate.c), and no more can be given. */
 	if (syscall(SYS_sched_getaffinity, 0, sizeof(online), online) < 0)
 		return fail(r->err, errno, "cannot read which processors there are");
 	for (size_t i = 0; i < n; i++) {

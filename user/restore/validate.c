@@ -305,6 +305,7 @@ int restore_validate(void *restore, struct error *err)
 	rlim_t limit = raise_nofile();
 	int ret = cpucap_check(r->dir, r->opt->cpu_cap, err) ?: check_namespaces(r, err);
 
+	ret = ret ?: restore_check_estate(r, err);
 	for (size_t i = 0; i < r->n_processes && !ret; i++)
 		ret = check_process(r, r->processes[i], limit, err);
 	ret = ret ?: adopt_files(r, err);

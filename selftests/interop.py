@@ -99,7 +99,7 @@ LIMITS = {
                          lost=['SO_PEEK_OFF', 'the peek', '(mine|dead|child): sent by', 'oob',
                                'no byte out', 'receiver: from', '?reset:'])],
     'unix_relative': [limit('names of peers', ['client: `', 'accepted: `'], by=TO)],
-    'unix_renamed': [limit('sockets whose file was renamed', by=FROM, fails='too cut relative'),
+    'unix_renamed': [limit('sockets whose file was renamed', by=FROM, fails='too cut'),
                      limit('sockets whose file was renamed', by=TO, fails="Can't bind")],
     'user_dispatch': [limit('system call user dispatch', ['is no longer dispatched'])],
     'protection_keys': [limit('protection keys', ['?.*'])],

@@ -172,6 +172,22 @@ static int make_unix_renamed(void)
 	return fd;
 }
 
+/* Its file is gone, and its name is another's. */
+static int make_unix_replaced(void)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	char dir[sizeof(addr.sun_path) - 16];
+
+	if (!getcwd(dir, sizeof(dir)))
+		return -1;
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/replaced", dir);
+	if (bind(fd, (void *)&addr, sizeof(addr)) < 0 || unlink("replaced") < 0 ||
+	    close(open("replaced", O_RDWR | O_CREAT, 0600)))
+		return -1;
+	return fd;
+}
+
 /* A file in a connection that nobody has accepted: nothing can read it. */
 static int make_unix_arrival(void)
 {
@@ -456,6 +472,7 @@ static const struct obstacle obstacles[] = {
 	{"locked", make_locked},
 	{"unlinked", make_unlinked},
 	{"unix_renamed", make_unix_renamed},
+	{"unix_replaced", make_unix_replaced},
 	{"lease", make_lease},
 	{"pidfd", make_pidfd},
 	{"userfaultfd", make_userfaultfd},

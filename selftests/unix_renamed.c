@@ -3,7 +3,8 @@
  * Unix sockets whose files were renamed after bind, as servers do that let nobody in too early: two
  * listeners that were bound to the same name, one with a client that is accepted and one that is not,
  * and a receiver of datagrams, bound to a relative name and moved to another directory. All tell the
- * name that they were given, and are reached by the one that their file has now.
+ * name that they were given, and are reached by the one that their file has now. Two more have lost
+ * theirs: to one that was bound to the same name, and to one that was moved there.
  */
 #include "subject.h"
 #include "unix_address.h"
@@ -70,13 +71,34 @@ static void check_listener(int listener, const char *path)
 	close(conn);
 }
 
+/* A listener at @name, and another in its place, bound there or moved there. */
+static void bind_twice(const char *name, bool moved, int fds[2])
+{
+	fds[moved] = bind_moved(name, SOCK_STREAM, "gone");
+	subject_need(unlink("gone") == 0, "unlink: %m");
+	fds[!moved] = bind_moved(moved ? "new" : name, SOCK_STREAM, moved ? name : "held");
+	subject_need(moved || rename("held", name) == 0, "rename: %m");
+}
+
+static void check_twice(const char *name, bool moved, const int fds[2])
+{
+	check_name("replaced", fds[moved], name);
+	check_name("in its place", fds[!moved], moved ? "new" : name);
+	check_listener(fds[!moved], name);
+	check_file(name);
+}
+
 int main(void)
 {
-	int one, two, receiver, sender, client, conn, waiting;
-	char dir[PATH_MAX / 2];
+	int one, two, receiver, sender, client, conn, waiting, bound[2], moved[2];
+	char dir[PATH_MAX / 2], at[PATH_MAX], to[PATH_MAX];
 
 	subject_need(getcwd(dir, sizeof(dir)), "getcwd: %m");
 	snprintf(first, sizeof(first), "%s/" FIRST, dir);
+	snprintf(at, sizeof(at), "%s/at", dir);
+	snprintf(to, sizeof(to), "%s/to", dir);
+	bind_twice(at, false, bound);
+	bind_twice(to, true, moved);
 	subject_need(mkdir("elsewhere", 0755) == 0, "mkdir: %m");
 	one = bind_moved(first, SOCK_STREAM, "one");
 	two = bind_moved(first, SOCK_STREAM, "two");
@@ -106,5 +128,7 @@ int main(void)
 	check_pass("what waited", sender, receiver);
 	check_pass("after it", sender, receiver);
 	check_pass("another sender", reach("elsewhere/three", SOCK_DGRAM), receiver);
+	check_twice(at, false, bound);
+	check_twice(to, true, moved);
 	return subject_end();
 }

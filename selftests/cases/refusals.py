@@ -16,7 +16,7 @@ NAMES = {
     'obstacles': (
         'inotify_overflow', 'fanotify_permission', 'fanotify_unread', 'netlink', 'netlink_queue', 'packet',
         'raw', 'vsock', 'tcp', 'waiting_client', 'udp_queue', 'multicast', 'unix_arrival',
-        'unix_flight', 'locked', 'unlinked', 'unix_renamed', 'lease', 'pidfd', 'userfaultfd',
+        'unix_flight', 'locked', 'unlinked', 'unix_renamed', 'unix_replaced', 'lease', 'pidfd', 'userfaultfd',
         'io_uring', 'bpf_map', 'perf_event', 'secretmem', 'fuse', 'mqueue',
         'reuseport_program', 'alg', 'mptcp', 'xdp', 'bpf_program', 'bpf_link', 'kvm',
         'block_device', 'namespace', 'ruleset', 'new_mount', 'detached_mount', 'pressure',

@@ -17,7 +17,7 @@ CLEAN = ('eventfd', 'timerfd', 'signalfd', 'epoll', 'pipe', 'pipe_packets', 'reg
 GROUPS = '/sys/fs/cgroup', '/sys/fs/cgroup/unified', '/sys/fs/cgroup/freezer'
 OBSTACLES = {
     'obstacles': ('netlink', 'netlink_queue', 'tcp', 'udp_queue', 'unix_arrival', 'unix_flight', 'locked', 'unlinked',
-                  'unix_renamed', 'lease', 'pidfd', 'userfaultfd', 'io_uring', 'bpf_map',
+                  'unix_renamed', 'unix_replaced', 'lease', 'pidfd', 'userfaultfd', 'io_uring', 'bpf_map',
                   'perf_event', 'secretmem', 'fuse', 'tun', 'mqueue', 'namespace', 'pressure', 'dnotify',
                   'watch_queue', 'eventfd_told', 'flying_locked', 'flying_pidfd'),
     'obstacles_tasks': ('network_namespace', 'mount_namespace', 'ipc_namespace', 'uts_namespace',

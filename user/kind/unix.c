@@ -40,6 +40,7 @@
 #define SIOCUNIXFILE (SIOCPROTOPRIVATE + 0)
 #endif
 #define NAME_AT       offsetof(struct sockaddr_un, sun_path)
+#define DELETED       " (deleted)"
 #define SHUTDOWN_BOTH 3
 #define UFLAG_EXTERNAL 1 /* CRIU: a peer outside the tree */
 enum { STATE_ESTABLISHED = 1, STATE_CLOSE = 7, STATE_LISTEN = 10 };
@@ -220,6 +221,59 @@ static void judge_name(struct judge *j, const struct file *f, const struct unix_
 			   (const char *)detail->address + NAME_AT, now);
 }
 
+/* Is a listener of the tree at @path, which gives way to one that was there before? */
+static bool listener_is_at(const struct snapshot *snap, const char *path)
+{
+	for (size_t i = 0; i < snap->n_files; i++) {
+		const struct unix_detail *detail = unix_detail_of(snap->files[i]);
+		struct fileref ref = {.path = path};
+
+		if (!detail || detail->state != STATE_LISTEN || !detail->path_nlink)
+			continue;
+		ref.dev = detail->path_dev;
+		ref.ino = detail->path_ino;
+		ref.nlink = detail->path_nlink;
+		if (fileref_state(&ref) == FILEREF_PRESENT)
+			return true;
+	}
+	return false;
+}
+
+/* The path of its file that was removed, in @path; "" if it cannot be told. */
+static void removed_path(const struct file *f, const struct unix_detail *detail,
+			 char path[static PATH_MAX])
+{
+	size_t n;
+
+	*path = 0;
+	if (detail->address[NAME_AT] == '/') {
+		snprintf(path, PATH_MAX, "%s", (const char *)detail->address + NAME_AT);
+		return;
+	}
+	if (!f->carrier)
+		look_for_path(f, path);
+	n = strlen(path);
+	if (n > strlen(DELETED) && !strcmp(path + n - strlen(DELETED), DELETED))
+		path[n - strlen(DELETED)] = 0;
+}
+
+/* What is bound again to a name whose file was removed needs that name for a moment. */
+static void judge_removed(struct judge *j, const struct file *f, const struct unix_detail *detail)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	if (!is_path(detail) || !detail->path_ino || detail->path_nlink ||
+	    (detail->type != SOCK_DGRAM && detail->state == STATE_ESTABLISHED))
+		return;
+	removed_path(f, detail, path);
+	if (lstat(path, &st))
+		return;
+	if (detail->state != STATE_LISTEN || !S_ISSOCK(st.st_mode) || !listener_is_at(j->snap, path))
+		judge_file(j, f, "unix", "remove what has that name",
+			   "its file was removed, and its name, %s, is another's now", path);
+}
+
 static void judge(struct judge *j, struct file *f)
 {
 	const struct unix_detail *detail = unix_detail_of(f);
@@ -234,6 +288,7 @@ static void judge(struct judge *j, struct file *f)
 	}
 	judge_unix_queue(j, f);
 	judge_name(j, f, detail);
+	judge_removed(j, f, detail);
 	judge_peer(j, f, detail);
 }
 
@@ -283,8 +338,8 @@ static int describe_path(struct dump *d, struct file *f, UnixSkEntry *usk)
 	/* A relative name belongs to the directory in which it was bound. */
 	n = strlen(path);
 	m = strlen(name);
-	if (usk->deleted && n > strlen(" (deleted)"))
-		n -= strlen(" (deleted)");
+	if (usk->deleted && n > strlen(DELETED))
+		n -= strlen(DELETED);
 	if (n <= m + 1 || memcmp(path + n - m, name, m) || path[n - m - 1] != '/')
 		return fail(d->err, 0, "cannot find the directory in which it was bound to %s",
 			    name);

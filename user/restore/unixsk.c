@@ -201,10 +201,25 @@ void unix_abandon(struct new_file *f)
 		(void)unlink(path_of(usk, path));
 }
 
+/* Will a listener be made at @path, in place of what was left there? */
+static bool is_replaced(const struct restore *r, const char *path)
+{
+	char other[PATH_MAX + 128];
+
+	for (size_t i = 0; i < r->n_files; i++) {
+		const UnixSkEntry *usk = unix_entry(r->files[i]);
+
+		if (usk && usk->state == STATE_LISTEN && r->files[i]->fd < 0 && has_path(usk) &&
+		    !is_deleted(usk) && !strcmp(usk->renamed_to ?: path_of(usk, other), path))
+			return true;
+	}
+	return false;
+}
+
 /* What is to be removed from a path that the program had removed, and others may have taken. */
 static int check_path(struct restore *r, const UnixSkEntry *usk, const char *path)
 {
-	bool is_taken = is_left(usk) && !access(path, F_OK);
+	bool is_taken = is_left(usk) && !access(path, F_OK) && !is_replaced(r, path);
 
 	if (!is_taken && !is_in_the_way(path))
 		return 0;
@@ -491,15 +506,19 @@ static int open_pairs(struct restore *r, size_t first, const struct identity *wh
 	return rc;
 }
 
-/* Listeners first: they make the sockets that wait to be accepted. */
-static int open_lones(struct restore *r, bool listeners)
+/*
+ * Listeners first: they make the sockets that wait to be accepted. Of those the ones whose file was
+ * removed, for another may have their name since.
+ */
+static int open_lones(struct restore *r, bool listeners, bool all)
 {
 	int rc = 0;
 
 	for (size_t i = 0; i < r->n_files && !rc; i++) {
 		const UnixSkEntry *usk = unix_entry(r->files[i]);
 
-		if (usk && r->files[i]->fd < 0 && (usk->state == STATE_LISTEN) == listeners)
+		if (usk && r->files[i]->fd < 0 && (usk->state == STATE_LISTEN) == listeners &&
+		    (all || is_deleted(usk)))
 			rc = open_lone(r, r->files[i]);
 	}
 	return rc;
@@ -521,5 +540,6 @@ int unix_open_all(struct restore *r)
 			rc = open_pairs(r, i, &who);
 		}
 	}
-	return rc ?: open_lones(r, true) ?: open_lones(r, false);
+	return rc ?: open_lones(r, true, false) ?: open_lones(r, true, true) ?:
+	       open_lones(r, false, true);
 }

@@ -56,7 +56,7 @@ static int take(const char *who, int fd, pid_t pid, uid_t uid)
 
 static void hears(const char *who, int fd, const char *text)
 {
-	char buf[64];
+	char buf[64] = "";
 	ssize_t n = recv(fd, buf, sizeof(buf), MSG_DONTWAIT);
 
 	subject_check(n == (ssize_t)strlen(text) && memcmp(buf, text, n) == 0, "%s: %zd bytes '%.20s' (%m)", who,

@@ -65,7 +65,8 @@ int main(void)
 	subject_need(write(fifo, "in the fifo", 11) == 11, "fifo: %m");
 	unlink("fifo");
 	tmp = open(".", O_TMPFILE | O_RDWR, 0600);
-	subject_need(tmp >= 0 && write(tmp, "keep me", 7) == 7, "O_TMPFILE: %m");
+	/* overlayfs has none before 6.3 */
+	subject_need((tmp < 0 && errno == EOPNOTSUPP) || write(tmp, "keep me", 7) == 7, "O_TMPFILE: %m");
 	holes = make("holes");
 	for (int i = 1; i < 4; i++)
 		subject_need(pwrite(holes, "data", 4, (off_t)i * STEP) == 4, "holes: %m");
@@ -97,7 +98,7 @@ int main(void)
 	subject_check(read(fifo, buf, 31) == 11 && strcmp(buf, "in the fifo") == 0, "fifo: '%s'", buf);
 	check_fd_path("fifo", fifo, "/fifo (deleted)");
 	snprintf(buf, sizeof(buf), "/proc/self/fd/%d", tmp);
-	subject_check(linkat(AT_FDCWD, buf, AT_FDCWD, "kept", AT_SYMLINK_FOLLOW) == 0,
+	subject_check(tmp < 0 || linkat(AT_FDCWD, buf, AT_FDCWD, "kept", AT_SYMLINK_FOLLOW) == 0,
 		      "the temporary file can be given no name: %m");
 	subject_check(fstat(holes, &st) == 0 && st.st_size == 10 * STEP && st.st_blocks * 512 < STEP,
 		      "holes: %lld bytes, %lld blocks", (long long)st.st_size, (long long)st.st_blocks);

@@ -2,6 +2,7 @@
 #include "fileref.h"
 
 #include <ctype.h>
+#include <dirent.h>
 #include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,6 +78,40 @@ const char *fileref_name(struct arena *arena, const struct fileref *ref, enum fi
 	if (state == FILEREF_PRESENT || !ends_deleted(ref->path))
 		return ref->path;
 	return arena_printf(arena, "%.*s", (int)(strlen(ref->path) - strlen(DELETED)), ref->path);
+}
+
+static DIR *directory_of(struct arena *arena, const char *path)
+{
+	size_t n = (size_t)(strrchr(path, '/') - path);
+	const char *dir = arena_printf(arena, "%.*s", n ? (int)n : 1, path);
+
+	return dir ? opendir(dir) : NULL;
+}
+
+const char *fileref_other_name(struct arena *arena, const struct fileref *ref)
+{
+	struct fileref other = *ref;
+	struct dirent *entry;
+	struct stat st;
+	DIR *dir;
+
+	/* Not ref->ino, for readdir(3) tells the numbers that stat(2) tells. */
+	if (ref->path[0] != '/' || !ref->proc || stat(ref->proc, &st))
+		return NULL;
+	dir = directory_of(arena, ref->path);
+	other.path = NULL;
+	while (dir && !other.path && (entry = readdir(dir))) {
+		if (entry->d_ino != st.st_ino)
+			continue;
+		other.path =
+			arena_printf(arena, "%.*s/%s", (int)(strrchr(ref->path, '/') - ref->path),
+				     ref->path, entry->d_name);
+		if (other.path && !leads_to(&other))
+			other.path = NULL;
+	}
+	if (dir)
+		closedir(dir);
+	return other.path;
 }
 
 const char *fileref_obstacle(const struct options *opt, enum fileref_state state,

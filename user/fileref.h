@@ -42,6 +42,13 @@ enum fileref_state fileref_state(const struct fileref *ref);
 const char *fileref_name(struct arena *arena, const struct fileref *ref, enum fileref_state state);
 
 /*
+ * Another name of it in the directory where it was opened, in @arena, or NULL: glibc's sem_open(3)
+ * opens a file by a temporary name, links it to the lasting one, and removes the first.
+ * Needs ref->proc.
+ */
+const char *fileref_other_name(struct arena *arena, const struct fileref *ref);
+
+/*
  * Why a file in @state cannot be carried, and what helps (*@ret_hint may become
  * NULL). Returns NULL if it can.
  */

@@ -78,6 +78,17 @@ static void find_opened_path(struct judge *j, struct vma *v, const char *proc)
 		v->path = copy;
 }
 
+/* A mapping has no use for the name, which nobody asks it for: any that is left will do. */
+static bool find_other_name(struct judge *j, struct vma *v, const char *proc)
+{
+	const struct fileref ref = ref_of(v, proc);
+	const char *other = fileref_other_name(&j->snap->arena, &ref);
+
+	if (other)
+		v->path = other;
+	return other;
+}
+
 static void vma_file_judge(struct judge *j, const struct process *p, struct vma *v)
 {
 	const struct fileref ref = ref_of(v, NULL);
@@ -92,6 +103,8 @@ static void vma_file_judge(struct judge *j, const struct process *p, struct vma 
 		find_opened_path(j, v, proc);
 		state = state_of(j->around, p, v, proc, sizeof(proc));
 	}
+	if (state == FILEREF_UNLINKED && find_other_name(j, v, proc))
+		return;
 	why = fileref_obstacle(j->options, state, &hint);
 	if (why)
 		judge_vma(j, p, v, "mapped file", hint, "%s", why);

@@ -67,4 +67,10 @@ struct remap *regfile_remap(struct restore *r, struct new_file *f);
  */
 int regfile_open(struct restore *r, struct new_file *f, uint32_t flags, int *ret_fd);
 
+/*
+ * The temporary links of the dump have served, for descriptors and mappings: they are removed. A
+ * second restore finds them gone, and the files by their handles.
+ */
+void regfile_remove_links(const struct restore *r);
+
 #endif

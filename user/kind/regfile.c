@@ -316,15 +316,8 @@ static int connect_file(struct restore *r, struct new_file *f)
 	return connect_fown_flags(r, f, reg->fown, reg->flags);
 }
 
-/*
- * The temporary link of the dump has served: a second restore finds it gone, as it finds the file.
- */
 static int arm(struct restore *r, struct new_file *f)
 {
-	const struct remap *remap = f->data;
-
-	if (remap && remap->how == REMAP_LINKED)
-		(void)unlink(restore_file(r, remap->id)->entry->reg->name);
 	if (f->entry->reg->tun && f->given < 0)
 		return restore_tun_end(r, f->fd, f->entry->reg->tun);
 	return 0;

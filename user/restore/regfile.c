@@ -256,3 +256,14 @@ int restore_open_regfile(struct restore *r, uint32_t id, int flags, struct error
 	rc = regfile_open(r, f, flags == -1 ? f->entry->reg->flags : (uint32_t)flags, &fd);
 	return rc ? rc : fd;
 }
+
+void regfile_remove_links(const struct restore *r)
+{
+	for (size_t i = 0; i < r->n_files; i++) {
+		const struct new_file *f = r->files[i];
+		const struct remap *remap = f->entry->type == FD_TYPES__REG ? f->data : NULL;
+
+		if (remap && remap->how == REMAP_LINKED)
+			(void)unlink(restore_file(r, remap->id)->entry->reg->name);
+	}
+}

@@ -17,6 +17,7 @@
 #include "lib/clock.h"
 #include "lib/err.h"
 #include "lib/log.h"
+#include "regfile.h"
 #include "restore/finish.h"
 #include "restore/rearm.h"
 #include "restore/restore.h"
@@ -156,6 +157,7 @@ int restore_resume(void *restore, struct error *err)
 	ret = for_all(r, unmap_engine, err) ?: for_all(r, hand_over, err) ?: finish_files(r, err);
 	if (ret)
 		return ret;
+	regfile_remove_links(r);
 	r->resumed = true;
 	for_all(r, let_go, err);
 	r->stats.end_ns = clock_ns();

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Restores that fail half way, and of images that CRIU writes and crbpf does not."""
 
+import ctypes
 import os
 
 import subjects
 from case import Failed, Skipped, read_file
 from harm import refused_once
+
+GET_MDWE = 66                                           # of prctl(2)
 
 SOCKETS = '''
 import os, socket, time
@@ -143,4 +146,6 @@ def test_no_new_privileges(case):
 
 def test_memory_never_executable(case):
     """MDWE likewise."""
+    if ctypes.CDLL(None).prctl(GET_MDWE, 0, 0, 0, 0) < 0:
+        raise Skipped('needs MDWE: Linux 6.3')
     refused(case, 'mdwe', ('executable', 'MemoryDenyWriteExecute='))

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Executes a program as a process that has an odd lot to pass on to its children. Run by
- * cases/restore.py with what it is to have besides (or -), and the command:
+ * Executes a program as a process that has an odd lot to pass on to its children.
+ * Run by cases/restore.py with what it is to have besides (or -), and the command:
  *
  *	bequeath -|no_new_privs|mdwe|processor COMMAND [ARG]...
  */
